@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The two halves of Abacus in one package: the runtime for devices and the packer for the host.
+//
+// `swift build` makes the host half. With ABACUS_BOARD=<folder of Targets> in the environment, the
+// package offers instead what that board links: the firmware and the static library, both in
+// Embedded Swift (tools/build-library and `abacus emulate` set it; see Targets/README.md).
+
+let board = Context.environment["ABACUS_BOARD"]
+
+let runtimeSettings: [SwiftSetting] = [.strictMemorySafety()]
+
+var products: [Product] = []
+var dependencies: [Package.Dependency] = []
+var targets: [Target] = [
+  .target(name: "CAbacus"),
+  .target(name: "AbacusFormat", swiftSettings: runtimeSettings),
+  .target(name: "AbacusRuntime", dependencies: ["CAbacus", "AbacusFormat"], swiftSettings: runtimeSettings),
+  .target(name: "AbacusDispatch", dependencies: ["AbacusRuntime"], swiftSettings: runtimeSettings),
+]
+
+if let board {
+  products += [.library(name: "abacus", type: .static, targets: ["AbacusRuntime", "AbacusDispatch"])]
+  // A host has its own startup and its own programs.
+  if board != "linux" {
+    let boards = "\(Context.packageDirectory)/Targets"
+    targets += [
+      .target(
+        name: "Board", path: "Targets", exclude: ["common/sections.ld"],
+        sources: ["common", "\(board)/startup.c"], publicHeadersPath: "common/include",
+        cSettings: [.headerSearchPath("common")]),
+      .executableTarget(
+        name: "Firmware", dependencies: ["Board", "CAbacus", "AbacusRuntime", "AbacusDispatch"],
+        path: "Targets/firmware", swiftSettings: runtimeSettings,
+        linkerSettings: [
+          .unsafeFlags([
+            "-Xlinker", "-L\(boards)/common", "-Xlinker", "-T\(boards)/\(board)/linker.ld",
+          ])
+        ]),
+    ]
+  }
+} else {
+  products += [
+    .executable(name: "abacus", targets: ["abacus"]),
+    .library(name: "AbacusRuntime", targets: ["AbacusRuntime", "AbacusDispatch"]),
+    .library(name: "AbacusPack", targets: ["AbacusPack"]),
+  ]
+  dependencies += [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+  ]
+  targets += [
+    .systemLibrary(name: "CImage", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(
+      name: "AbacusPack",
+      dependencies: [
+        "AbacusFormat", "AbacusRuntime", "AbacusDispatch", "CImage",
+        .product(name: "Collections", package: "swift-collections"),
+      ]),
+    .executableTarget(
+      name: "abacus",
+      dependencies: [
+        "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
+    .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
+    .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack"]),
+    .testTarget(name: "AbacusTests", dependencies: ["AbacusPack"]),
+  ]
+}
+
+let package = Package(
+  name: "abacus", products: products, dependencies: dependencies, targets: targets,
+  swiftLanguageModes: [.v6])

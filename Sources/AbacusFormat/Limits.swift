@@ -1,0 +1,53 @@
+// Every bound of the blob format, in one table, each with its reason.
+
+/// The limits that the packer keeps and the verifier enforces.
+public enum Limits {
+  /// `dims[6]` of `abacus_tensor` in the C interface.
+  public static let maximumRank = 6
+
+  /// Elements and bytes of one tensor, and every product of extents that a kernel forms,
+  /// stay below this. Kernels may therefore index with wrapping 32-bit arithmetic.
+  public static let maximumTensorBytes: UInt32 = 1 << 30
+
+  /// Bytes of a whole blob. Offsets are `UInt32`; the sum of two of them must not wrap.
+  public static let maximumBlobBytes: UInt32 = 1 << 31
+
+  /// Bytes of an arena, for the same reason.
+  public static let maximumArenaBytes: UInt32 = 1 << 31
+
+  /// Tensor indices are `UInt16`; `0xFFFF` stands for "no tensor".
+  public static let maximumTensors: UInt32 = 0xFFFF
+
+  /// Keeps the time of opening bounded: it is proportional to operators and tensors.
+  public static let maximumOperators: UInt32 = 0xFFFF
+
+  /// Operands (inputs, constants, outputs, scratch) of one operator.
+  public static let maximumOperands = 14
+
+  /// Inputs plus outputs of a model; they are listed by `UInt16` indices.
+  public static let maximumBoundaryTensors: UInt32 = 0xFFFF
+
+  /// Required alignment of a blob and of every section in it (`ABACUS_BLOB_ALIGNMENT`).
+  public static let sectionAlignment: UInt32 = 16
+
+  /// Required alignment of an arena (`ABACUS_ARENA_ALIGNMENT`).
+  public static let arenaAlignment: UInt32 = 16
+
+  /// Alignment of every tensor in the arena and of every constant: kernels load words.
+  public static let tensorAlignment: UInt32 = 4
+
+  /// Shifts of a dyadic multiplier (`integer-semantics` section 1): the product of two
+  /// 32-bit numbers plus half of `2^62` still fits 64 bits.
+  public static let requantizationShifts: ClosedRange<Int32> = 1...62
+
+  /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
+  public static let maximumSoftmaxRow: UInt32 = 4095
+
+  /// Stride, dilation, window and padding of convolutions and pools: their products with
+  /// an extent must stay below `2^31`.
+  public static let maximumWindowParameter: UInt32 = 1 << 15
+
+  /// Upper bound for the stack of `abacus_open`, `abacus_run` and `abacus_step`, in bytes.
+  /// The tests hold every emulated board to it.
+  public static let stackBytes: UInt32 = 1024
+}

@@ -1,0 +1,71 @@
+/// The one list of operators that the runtime executes.
+///
+/// The packer lowers every imported graph to these; what a view can express (reshape, squeeze,
+/// slices along the outer axis ...) is a placement in the arena and needs no operator.
+public enum Opcode: UInt8, Sendable {
+  /// Rows times a constant matrix, plus bias, requantised per output channel.
+  case fullyConnected = 1
+  /// Two-dimensional convolution, NHWC, any stride, dilation, padding and group count.
+  case convolution = 2
+  /// One filter per channel, any multiplier, NHWC.
+  case depthwiseConvolution = 3
+  /// Product of two run-time matrices, batched.
+  case matrixMultiply = 4
+  /// Weighted sum of two tensors with broadcasting (addition and subtraction).
+  case add = 5
+  /// Product of two tensors with broadcasting.
+  case multiply = 6
+  /// Square of the difference of two tensors with broadcasting.
+  case squaredDifference = 7
+  /// Larger of two tensors with broadcasting.
+  case maximum = 8
+  /// Smaller of two tensors with broadcasting.
+  case minimum = 9
+  /// Leaky rectifier whose slope is a tensor, with broadcasting.
+  case prelu = 10
+  /// Maximum over a window, NHWC.
+  case maxPool = 11
+  /// Mean over a window, NHWC; padding does not count.
+  case averagePool = 12
+  /// Sum, mean, maximum or minimum over any axes.
+  case reduce = 13
+  /// Strided copy of up to six dimensions, optionally filling the destination first and
+  /// mapping bytes through a table: transpose, slice, pad, concatenation, broadcast.
+  case copy = 14
+  /// Rows picked by run-time indices.
+  case gather = 15
+  /// Refined softmax over the last axis (integer-semantics 4.5).
+  case softmax = 16
+  /// Any function of one int8 value, as 256 bytes.
+  case table = 17
+  /// Change of scale, zero point or width.
+  case requantize = 18
+
+  /// Opcodes are 1...count.
+  public static let count: UInt8 = 18
+
+  /// The name that `abacus inspect` prints and that names the kernel's C symbols
+  /// (`abacus_run_<name>`, `abacus_check_<name>`).
+  public var symbol: StaticString {
+    switch self {
+    case .fullyConnected: "fully_connected"
+    case .convolution: "convolution"
+    case .depthwiseConvolution: "depthwise_convolution"
+    case .matrixMultiply: "matrix_multiply"
+    case .add: "add"
+    case .multiply: "multiply"
+    case .squaredDifference: "squared_difference"
+    case .maximum: "maximum"
+    case .minimum: "minimum"
+    case .prelu: "prelu"
+    case .maxPool: "max_pool"
+    case .averagePool: "average_pool"
+    case .reduce: "reduce"
+    case .copy: "copy"
+    case .gather: "gather"
+    case .softmax: "softmax"
+    case .table: "table"
+    case .requantize: "requantize"
+    }
+  }
+}

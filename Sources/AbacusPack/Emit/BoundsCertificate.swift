@@ -1,0 +1,92 @@
+import AbacusFormat
+
+/// How large the accumulators of each operator can become, computed from the constants that are
+/// actually in the blob.
+public struct BoundsCertificate {
+  public struct Row: Sendable {
+    public let step: Int
+    public let opcode: Opcode
+    /// Largest magnitude of any accumulator.
+    public let bound: Int64
+    /// Bits that it leaves unused in 32.
+    public var headroom: Double { bound == 0 ? 31 : 31 - Double(bound).log2 }
+  }
+
+  public let rows: [Row]
+  public var holds: Bool { rows.allSatisfy { $0.bound <= Int64(Int32.max) } }
+
+  public init(_ blob: BlobDescription) {
+    rows = blob.operators.indices.compactMap { index in
+      guard let opcode = blob.opcode(index), let bound = Self.bound(blob, index, opcode) else { return nil }
+      return Row(step: index, opcode: opcode, bound: bound)
+    }
+  }
+
+  private static func bound(_ blob: BlobDescription, _ index: Int, _ opcode: Opcode) -> Int64? {
+    switch opcode {
+    case .fullyConnected:
+      return products(
+        blob, index, zero: blob.parameters(index, FullyConnectedParameters.self).weightZeroPoint)
+    case .convolution, .depthwiseConvolution:
+      return products(
+        blob, index, zero: blob.parameters(index, ConvolutionParameters.self).weightZeroPoint)
+    case .matrixMultiply:
+      let p = blob.parameters(index, MatrixMultiplyParameters.self)
+      let bias = blob.operand(index, Operands.channels)
+        .map { blob.constant($0, Int32.self).map { Int64($0.magnitude) }.max() ?? 0 } ?? 0
+      return Int64(p.depth) * reach(p.zeroPointA) * reach(p.zeroPointB) + bias
+    case .add, .maximum, .minimum, .squaredDifference:
+      let p = blob.parameters(index, BinaryParameters.self)
+      return reach(p.zeroPointA) + reach(p.zeroPointB)
+    case .multiply, .prelu:
+      let p = blob.parameters(index, BinaryParameters.self)
+      return reach(p.zeroPointA) * reach(p.zeroPointB)
+    case .averagePool:
+      let p = blob.parameters(index, PoolParameters.self)
+      return Int64(p.window.height) * Int64(p.window.width) * reach(p.inputZeroPoint)
+    case .reduce:
+      guard let input = blob.operand(index, Operands.input), let output = blob.operand(index, Operands.output)
+      else { return nil }
+      let p = blob.parameters(index, ReduceParameters.self)
+      return Int64(blob.tensors[input].byteCount / blob.tensors[output].byteCount) * reach(p.inputZeroPoint)
+    case .softmax:
+      return Int64(blob.parameters(index, SoftmaxParameters.self).rowLength) << 20
+    case .maxPool, .copy, .gather, .table, .requantize:
+      return nil
+    }
+  }
+
+  /// Largest magnitude of an int8 code minus its zero point.
+  private static func reach(_ zeroPoint: Int32) -> Int64 {
+    Int64(max(127 - zeroPoint, zeroPoint + 128))
+  }
+
+  /// |bias| plus 128 times the magnitudes of a channel's weights, for the worst channel.
+  private static func products(_ blob: BlobDescription, _ index: Int, zero: Int32) -> Int64? {
+    guard let weights = blob.operand(index, Operands.weights),
+      let channels = blob.operand(index, Operands.channels)
+    else { return nil }
+    let record = blob.tensors[weights]
+    let codes = blob.constant(weights, Int8.self)
+    let biases = blob.constant(channels, Int32.self)
+    let count = biases.count / 2
+    var sums = [Int64](repeating: 0, count: count)
+    let isDepthwise = blob.opcode(index) == .depthwiseConvolution
+    let group = Int(record.blockRows) * Int(record.blockColumns)
+    let groupRows = Int(record.blockRows)
+    let perGroupOfRows = codes.count / ((count + groupRows - 1) / groupRows)
+    for (position, code) in codes.enumerated() {
+      let channel =
+        isDepthwise
+        ? position % count
+        : position / perGroupOfRows * groupRows + position % group / Int(record.blockColumns)
+      if channel < count { sums[channel] += Int64(code.magnitude) + Int64(zero.magnitude) }
+    }
+    return (0..<count).map { Int64(biases[2 * $0].magnitude) + 128 * sums[$0] }.max()
+  }
+}
+
+extension Double {
+  /// Logarithm to base 2.
+  fileprivate var log2: Double { Double(exponent) + (significand - 1) }
+}

@@ -1,0 +1,71 @@
+import Foundation
+
+/// A linked image (32-bit little-endian ELF): what it occupies, and where its symbols are.
+public struct FirmwareImage: Sendable {
+  /// Code, read-only data and the initial values of variables.
+  public let flashBytes: Int
+  /// Variables, initialised or not; neither stack nor arena.
+  public let staticRAMBytes: Int
+  private let symbols: [String: UInt32]
+
+  private static let allocated: UInt32 = 2, writable: UInt32 = 1
+  private static let symbolTable: UInt32 = 2, noBits: UInt32 = 8
+
+  public init(contentsOf file: URL) throws(PackError) {
+    guard let data = try? Data(contentsOf: file) else {
+      throw PackError(.file, "\(file.path) cannot be read")
+    }
+    let reader = Reader(bytes: [UInt8](data))
+    guard reader.bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1]) else {
+      throw PackError(.file, "\(file.path) is not a 32-bit ELF image")
+    }
+    let table = Int(reader.word(at: 32)), entryBytes = Int(reader.half(at: 46)), count = Int(reader.half(at: 48))
+    let sections = (0..<count).map { Section(reader, at: table + $0 * entryBytes) }
+
+    let loaded = sections.filter { $0.flags & Self.allocated != 0 }
+    flashBytes = loaded.filter { $0.type != Self.noBits }.reduce(0) { $0 + $1.bytes }
+    staticRAMBytes = loaded.filter { $0.flags & Self.writable != 0 }.reduce(0) { $0 + $1.bytes }
+
+    var symbols: [String: UInt32] = [:]
+    for section in sections where section.type == Self.symbolTable && section.link < count {
+      let names = sections[section.link]
+      for entry in stride(from: section.offset, to: section.offset + section.bytes, by: 16) {
+        symbols[reader.text(at: names.offset + Int(reader.word(at: entry)))] = reader.word(at: entry + 4)
+      }
+    }
+    self.symbols = symbols
+  }
+
+  /// The value of a symbol of the linker script.
+  func address(of symbol: String) throws(PackError) -> UInt32 {
+    guard let value = symbols[symbol] else {
+      throw PackError(.tool, "the firmware does not define \(symbol); its linker script is incomplete")
+    }
+    return value
+  }
+
+  private struct Section {
+    var type: UInt32, flags: UInt32, offset: Int, bytes: Int, link: Int
+
+    init(_ reader: Reader, at position: Int) {
+      type = reader.word(at: position + 4)
+      flags = reader.word(at: position + 8)
+      offset = Int(reader.word(at: position + 16))
+      bytes = Int(reader.word(at: position + 20))
+      link = Int(reader.word(at: position + 24))
+    }
+  }
+
+  /// Reads past the end give zeros: a truncated image then lacks the symbols that are asked for.
+  private struct Reader {
+    let bytes: [UInt8]
+
+    func byte(at position: Int) -> UInt8 { position < bytes.count ? bytes[position] : 0 }
+    func half(at position: Int) -> UInt16 { UInt16(byte(at: position)) | UInt16(byte(at: position + 1)) << 8 }
+    func word(at position: Int) -> UInt32 { UInt32(half(at: position)) | UInt32(half(at: position + 2)) << 16 }
+    func text(at position: Int) -> String {
+      guard position < bytes.count else { return "" }
+      return String(decoding: bytes[position...].prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}

@@ -1,0 +1,327 @@
+import AbacusFormat
+
+// Products with constant matrices: fully connected, convolution, depthwise convolution. They share
+// the quantisation rule: input zero point and bias fold into one int32 per channel, and each
+// channel has a multiplier of its own.
+
+/// Weights and bias of a layer, folded for the device.
+struct FoldedWeights {
+  var multipliers: ChannelMultipliers
+  /// Bias with the input zero point folded in, one a channel.
+  var bias: [Int32]
+  var zeroPoint: Int32
+  /// Largest accumulator of any channel.
+  var bound: Int64
+
+  /// {bias, multiplier} of each channel, as the kernels read them.
+  var channelBytes: [UInt8] {
+    zip(bias, multipliers.multipliers).flatMap { littleEndianBytes($0) + littleEndianBytes($1) }
+  }
+}
+
+extension Lowering {
+  /// - Parameters:
+  ///   - codes: weights as integers, `channelOf(i)` being the output channel of code i.
+  private func fold(
+    _ node: Node, input: Quantized, output: Quantized, weights: Tensor, codes: [Int], channels: Int,
+    axis: Int, channelOf: (Int) -> Int
+  ) throws -> FoldedWeights {
+    guard let quantization = weights.quantization else {
+      throw PackError(.unsupported, "\(node.origin): weights \"\(weights.name)\" have no scale")
+    }
+    guard quantization.scales.count == 1 || (quantization.scales.count == channels && quantization.axis == axis)
+    else {
+      throw PackError(
+        .unsupported,
+        "\(node.origin): weights \"\(weights.name)\" have \(quantization.scales.count) scales along "
+          + "dimension \(quantization.axis); one, or one for each of \(channels) output channels, is supported")
+    }
+    let zeroPoints = Set(quantization.zeroPoints)
+    guard zeroPoints.count == 1, let zeroPoint = zeroPoints.first else {
+      throw PackError(
+        .unsupported, "\(node.origin): weights \"\(weights.name)\" have several zero points; one is supported")
+    }
+    // Sums of each channel: of (w - z) for the fold, of |w| and the count for the bound.
+    var sums = [Int64](repeating: 0, count: channels)
+    var magnitudes = sums
+    for (index, code) in codes.enumerated() {
+      let channel = channelOf(index)
+      sums[channel] += Int64(code - zeroPoint)
+      magnitudes[channel] += Int64(code.magnitude) + Int64(zeroPoint.magnitude)
+    }
+    let scales = (0..<channels).map { quantization.scales[quantization.scales.count == 1 ? 0 : $0] }
+    let factors = scales.map { input.scale * $0 / output.scale }
+    for factor in factors { try checkFactor(factor, node) }
+    let bias = try biasCodes(node, input: input, weightScales: scales)
+    var folded: [Int32] = []
+    var bounds: [Int64] = []
+    for channel in 0..<channels {
+      let value = bias[channel] - Int64(input.zeroPoint) * sums[channel]
+      let bound = value.magnitude + 128 * UInt64(magnitudes[channel])
+      try proveBound(Int64(clamping: bound), node)
+      folded.append(Int32(value))
+      bounds.append(Int64(bound))
+    }
+    return FoldedWeights(
+      multipliers: ChannelMultipliers(factors: factors, bounds: bounds, outputSteps: 255),
+      bias: folded, zeroPoint: Int32(zeroPoint), bound: bounds.max() ?? 0)
+  }
+
+  /// The bias of each channel on the grid input scale times weight scale.
+  private func biasCodes(_ node: Node, input: Quantized, weightScales: [Double]) throws -> [Int64] {
+    guard hasInput(node, 2) else { return weightScales.map { _ in 0 } }
+    let bias = try source(node, 2)
+    guard bias.isConstant, bias.elementCount == weightScales.count else {
+      throw PackError(
+        .unsupported,
+        "\(node.origin): bias \"\(bias.name)\" must be a constant of \(weightScales.count) elements")
+    }
+    let codes = try bias.integers()
+    return weightScales.indices.map { channel in
+      let grid = input.scale * weightScales[channel]
+      guard let scales = bias.quantization?.scales, !scales.isEmpty else { return Int64(codes[channel]) }
+      let ratio = scales[scales.count == 1 ? 0 : channel] / grid
+      // Converters store the product of two floats; anything further off is another grid.
+      if abs(ratio - 1) < 1e-3 || !ratio.isFinite { return Int64(codes[channel]) }
+      return Int64((Double(codes[channel]) * ratio).rounded())
+    }
+  }
+
+  /// Adds the operands that every product with constant weights has.
+  private func attach(
+    _ folded: FoldedWeights, weights: Tensor, shape: [Int], _ codes: [Int], to step: inout Program.Step,
+    blocked: Bool
+  ) {
+    let channels = folded.bias.count
+    let index: Program.TensorIndex
+    if blocked && (options.blockRows > 1 || options.blockColumns > 1) {
+      let (rows, columns) = (options.blockRows, options.blockColumns)
+      index = addConstant(
+        weights.name, shape: shape, type: .int8,
+        blockedLayout(codes, rows: shape[0], blockRows: rows, blockColumns: columns))
+      program.tensors[index].layout = .blocked
+      program.tensors[index].blockRows = rows
+      program.tensors[index].blockColumns = columns
+    } else {
+      index = addConstant(
+        weights.name, shape: shape, type: .int8, codes.map { UInt8(truncatingIfNeeded: $0) })
+    }
+    step.operands[Operands.weights] = index
+    step.operands[Operands.channels] = addConstant(
+      "\(weights.name), bias and multiplier", shape: [channels, 2], type: .int32, folded.channelBytes)
+    if let shifts = folded.multipliers.shifts {
+      step.operands[Operands.shifts] = addConstant(
+        "\(weights.name), shifts", shape: [channels], type: .uint8, shifts)
+    }
+    step.accumulatorBound = folded.bound
+  }
+
+  // MARK: Fully connected
+
+  func lowerFullyConnected(_ node: Node, _ activation: Activation) throws {
+    let weights = try source(node, 1)
+    guard weights.isConstant else {
+      return try lowerRunTimeFullyConnected(node, activation)
+    }
+    guard weights.shape.count == 2 else {
+      throw PackError(.malformed, "\(node.origin): weights have shape \(weights.shape), expected [out, in]")
+    }
+    try addFullyConnected(
+      node, activation, weights: weights, codes: try weights.integers(), channels: weights.shape[0],
+      depth: weights.shape[1], axis: 0)
+  }
+
+  /// - Parameter codes: row-major [channels, depth].
+  private func addFullyConnected(
+    _ node: Node, _ activation: Activation, weights: Tensor, codes: [Int], channels: Int, depth: Int,
+    axis: Int
+  ) throws {
+    let input = try quantized(try self.input(node, 0), node)
+    let output = try quantized(try makeOutput(node), node)
+    let rows = input.elementCount / depth
+    guard rows * depth == input.elementCount, rows * channels == output.elementCount else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): input \(input.shape), weights [\(channels), \(depth)] and output "
+          + "\(output.shape) do not go together")
+    }
+    let folded = try fold(
+      node, input: input, output: output, weights: weights, codes: codes, channels: channels, axis: axis,
+      channelOf: { $0 / depth })
+    var step = Program.Step(.fullyConnected, origin: node.origin)
+    step.operands = [Operands.input: input.index, Operands.output: output.index]
+    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    step.parameters = littleEndianBytes(
+      FullyConnectedParameters(
+        stage: stage(output, activation, shift: folded.multipliers.shift),
+        weightZeroPoint: folded.zeroPoint))
+    step.units = rows
+    step.multiplyAccumulates = UInt64(rows * channels * depth)
+    program.steps.append(step)
+  }
+
+  /// A product with a constant right-hand matrix [depth, columns] is a fully connected layer with
+  /// the transposed weights. False where it is not of that form.
+  func lowerAsFullyConnected(_ node: Node, transposeA: Bool, transposeB: Bool) throws -> Bool {
+    let b = try source(node, 1)
+    guard b.isConstant, !transposeA, b.shape.count >= 2, b.shape.dropLast(2).allSatisfy({ $0 == 1 }),
+      b.quantization?.isPerTensor == true
+    else { return false }
+    let (rows, columns) = (b.shape[b.shape.count - 2], b.shape[b.shape.count - 1])
+    let codes = try b.integers()
+    let (channels, depth) = transposeB ? (rows, columns) : (columns, rows)
+    let ordered =
+      transposeB
+      ? codes : (0..<channels).flatMap { n in (0..<depth).map { codes[$0 * columns + n] } }
+    try addFullyConnected(
+      node, .none, weights: b, codes: ordered, channels: channels, depth: depth, axis: 0)
+    return true
+  }
+
+  // MARK: Convolutions
+
+  func lowerConvolution(
+    _ node: Node, _ window: WindowAttributes, groups: Int, _ activation: Activation
+  ) throws {
+    let weights = try constantWeights(node)
+    guard weights.shape.count == 4 else {
+      throw PackError(
+        .malformed, "\(node.origin): weights have shape \(weights.shape), expected [out, height, width, in]")
+    }
+    try addConvolution(
+      node, window, groups: groups, activation, weights: weights, shape: weights.shape,
+      codes: try weights.integers(), axis: 0)
+  }
+
+  /// - Parameters:
+  ///   - shape: [out, height, width, in / groups], the order of `codes`.
+  ///   - axis: dimension of `weights` that per-channel scales run along.
+  private func addConvolution(
+    _ node: Node, _ window: WindowAttributes, groups: Int, _ activation: Activation, weights: Tensor,
+    shape: [Int], codes: [Int], axis: Int
+  ) throws {
+    let input = try quantized(try self.input(node, 0), node)
+    let output = try quantized(try makeOutput(node), node)
+    let (channels, depth) = (shape[0], shape[1] * shape[2] * shape[3])
+    try checkWindow(node, window, input: input.shape, output: output.shape)
+    guard groups >= 1, shape[3] * groups == input.shape[3], channels % groups == 0,
+      channels == output.shape[3], shape[1] == window.size[0], shape[2] == window.size[1]
+    else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): input \(input.shape), weights \(shape) and output \(output.shape) do not go together")
+    }
+    let folded = try fold(
+      node, input: input, output: output, weights: weights, codes: codes, channels: channels, axis: axis,
+      channelOf: { $0 / depth })
+    let coversInput =
+      groups == 1 && input.elementCount == input.shape[0] * depth && output.shape[1] == 1
+      && output.shape[2] == 1 && window.padBefore == [0, 0]
+    let outputStage = stage(output, activation, shift: folded.multipliers.shift)
+    var step: Program.Step
+    if coversInput {
+      // The window is the whole image: a fully connected layer.
+      step = Program.Step(.fullyConnected, origin: node.origin)
+      attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+      step.parameters = littleEndianBytes(
+        FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
+      step.units = input.shape[0]
+    } else {
+      step = Program.Step(.convolution, origin: node.origin)
+      attach(folded, weights: weights, shape: shape, codes, to: &step, blocked: true)
+      step.parameters = littleEndianBytes(
+        ConvolutionParameters(
+          window: record(window), stage: outputStage, inputZeroPoint: Int32(input.zeroPoint),
+          weightZeroPoint: folded.zeroPoint))
+      step.units = output.shape[0] * output.shape[1]
+      let isPointwise =
+        window.size == [1, 1] && window.strides == [1, 1] && window.padBefore == [0, 0] && groups == 1
+        && input.shape[1...2] == output.shape[1...2]
+      if !isPointwise {
+        step.operands[Operands.scratch] = addScratch(bytes: 2 * ((depth + 3) & ~3), origin: node.origin)
+      }
+    }
+    step.operands[Operands.input] = input.index
+    step.operands[Operands.output] = output.index
+    step.multiplyAccumulates = UInt64(output.elementCount * depth)
+    program.steps.append(step)
+  }
+
+  func lowerDepthwiseConvolution(
+    _ node: Node, _ window: WindowAttributes, multiplier: Int, _ activation: Activation
+  ) throws {
+    let weights = try constantWeights(node)
+    let inputShape = try source(node, 0).shape
+    guard weights.shape.count == 4, weights.shape[0] == 1, inputShape.count == 4,
+      weights.shape[3] == inputShape[3] * multiplier
+    else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): weights have shape \(weights.shape) for input \(inputShape) and multiplier "
+          + "\(multiplier), expected [1, height, width, in * multiplier]")
+    }
+    let (height, width, channels) = (weights.shape[1], weights.shape[2], weights.shape[3])
+    let codes = try weights.integers()
+    if inputShape[3] == 1 {
+      // One input channel: an ordinary convolution, whose inner loop is longer.
+      let taps = height * width
+      let ordered = (0..<channels).flatMap { n in (0..<taps).map { codes[$0 * channels + n] } }
+      return try addConvolution(
+        node, window, groups: 1, activation, weights: weights, shape: [channels, height, width, 1],
+        codes: ordered, axis: 3)
+    }
+    let input = try quantized(try self.input(node, 0), node)
+    let output = try quantized(try makeOutput(node), node)
+    try checkWindow(node, window, input: input.shape, output: output.shape)
+    guard output.shape[3] == channels, window.size == [height, width] else {
+      throw PackError(.malformed, "\(node.origin): output \(output.shape) does not have \(channels) channels")
+    }
+    let folded = try fold(
+      node, input: input, output: output, weights: weights, codes: codes, channels: channels, axis: 3,
+      channelOf: { $0 % channels })
+    var step = Program.Step(.depthwiseConvolution, origin: node.origin)
+    step.operands = [Operands.input: input.index, Operands.output: output.index]
+    attach(folded, weights: weights, shape: [height, width, channels], codes, to: &step, blocked: false)
+    step.parameters = littleEndianBytes(
+      ConvolutionParameters(
+        window: record(window), stage: stage(output, activation, shift: folded.multipliers.shift),
+        inputZeroPoint: Int32(input.zeroPoint), weightZeroPoint: folded.zeroPoint))
+    step.units = output.shape[0] * output.shape[1]
+    step.multiplyAccumulates = UInt64(output.elementCount * height * width)
+    program.steps.append(step)
+  }
+
+  private func constantWeights(_ node: Node) throws -> Tensor {
+    let weights = try source(node, 1)
+    guard weights.isConstant else {
+      throw PackError(
+        .unsupported,
+        "\(node.origin): weights \"\(weights.name)\" are computed at run time; constant weights are supported")
+    }
+    guard weights.type == .int8 || weights.type == .int4 else {
+      throw PackError(
+        .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8 or uint8")
+    }
+    return weights
+  }
+}
+
+/// `[N/nr][K/kr][nr][kr]` of a row-major [N, K] matrix, padded with zeros.
+func blockedLayout(_ codes: [Int], rows: Int, blockRows: Int, blockColumns: Int) -> [UInt8] {
+  let depth = codes.count / rows
+  let groups = (rows + blockRows - 1) / blockRows
+  let columns = (depth + blockColumns - 1) / blockColumns
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(groups * columns * blockRows * blockColumns)
+  for group in 0..<groups {
+    for column in 0..<columns {
+      for row in group * blockRows..<(group + 1) * blockRows {
+        for k in column * blockColumns..<(column + 1) * blockColumns {
+          let inside = row < rows && k < depth
+          bytes.append(inside ? UInt8(truncatingIfNeeded: codes[row * depth + k]) : 0)
+        }
+      }
+    }
+  }
+  return bytes
+}

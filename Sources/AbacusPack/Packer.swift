@@ -1,0 +1,48 @@
+import AbacusFormat
+import AbacusRuntime
+
+/// What a packer may decide differently.
+public struct PackOptions: Sendable {
+  /// Leave out names and metadata.
+  public var strip = false
+  /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
+  public var blockRows = 1
+  public var blockColumns = 1
+  /// Work of one `abacus_step`, in multiply-accumulates.
+  public var multiplyAccumulatesPerStep = 250_000
+  /// Names of the classes of a classifier, stored with the model.
+  public var labels: [String] = []
+
+  public init() {}
+}
+
+/// A model ready for devices, with the plan it was written from.
+public struct PackedModel {
+  public let blob: [UInt8]
+  public let planned: PlannedProgram
+}
+
+/// From a quantised graph to a blob.
+public enum Packer {
+  /// Lowers, plans and writes a graph, and has the runtime check the result.
+  ///
+  /// - Throws: `PackError` naming the node that cannot be expressed and what would be right.
+  public static func pack(_ graph: Graph, options: PackOptions = PackOptions()) throws -> PackedModel {
+    let program = try Lowering.lower(graph.normalized(), options: options)
+    guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
+      throw PackError(.unsupported, "the model has too many inputs and outputs")
+    }
+    let planned = PlannedProgram(program)
+    var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
+    if !options.labels.isEmpty {
+      metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))
+    }
+    let blob = try BlobWriter.write(planned, options: options, metadata: metadata)
+    do {
+      _ = try Model.requirements(of: blob)
+    } catch {
+      throw PackError(.malformed, "internal error: the runtime refuses the packed blob (\(error))")
+    }
+    return PackedModel(blob: blob, planned: planned)
+  }
+}

@@ -1,0 +1,64 @@
+import AbacusFormat
+
+/// A program in its final order with every run-time tensor at its place.
+public struct PlannedProgram {
+  public let program: Program
+  public let plan: ArenaPlan
+  /// True where no order of the steps has a lower peak.
+  public let orderIsOptimal: Bool
+  public let inPlaceSteps: Int
+  /// Upper bound for the stack of open, run and step, in bytes.
+  public var stackBytes: Int { Int(Limits.stackBytes) }
+  /// Offset in the arena of each run-time tensor, scratch included.
+  let offsets: [Program.TensorIndex: Int]
+
+  /// Orders the steps, shares memory in place, places what remains.
+  init(_ lowered: Program) {
+    let search = StepOrder(lowered)
+    var program = lowered
+    program.steps = search.order.map { lowered.steps[$0] }
+    inPlaceSteps = program.mergeInPlace()
+    orderIsOptimal = search.isOptimal
+
+    let lifetimes = Lifetimes(program)
+    let intervals = lifetimes.intervals(order: Array(program.steps.indices))
+    var blocks: [ArenaPlan.Block] = []
+    var blockOfBuffer: [Program.BufferIndex: Int] = [:]
+    var blockOfScratch: [Program.TensorIndex: Int] = [:]
+    for (buffer, bytes) in lifetimes.sizes.sorted(by: { $0.key < $1.key }) {
+      blockOfBuffer[buffer] = blocks.count
+      blocks.append(
+        ArenaPlan.Block(
+          name: PlannedProgram.name(of: buffer, in: program), bytes: bytes,
+          live: intervals[buffer] ?? 0...0))
+    }
+    for (index, step) in program.steps.enumerated() {
+      for operand in step.operands.values.sorted() {
+        guard case .scratch = program.tensors[operand].storage else { continue }
+        blockOfScratch[operand] = blocks.count
+        blocks.append(
+          ArenaPlan.Block(
+            name: program.tensors[operand].name, bytes: alignedSize(program.tensors[operand].byteCount),
+            live: index...index))
+      }
+    }
+    plan = ArenaPlan(blocks)
+    self.program = program
+    var offsets: [Program.TensorIndex: Int] = [:]
+    for index in program.tensors.indices {
+      if let block = blockOfScratch[index] {
+        offsets[index] = plan.blocks[block].offset
+      } else if let (buffer, offset) = program.location(of: index), let block = blockOfBuffer[buffer] {
+        offsets[index] = plan.blocks[block].offset + offset
+      }
+    }
+    self.offsets = offsets
+  }
+
+  /// The largest tensor in a buffer gives it its name.
+  private static func name(of buffer: Program.BufferIndex, in program: Program) -> String {
+    program.tensors.indices.filter { program.location(of: $0)?.buffer == buffer }
+      .max { program.tensors[$0].byteCount < program.tensors[$1].byteCount }
+      .map { program.tensors[$0].name } ?? "buffer \(buffer)"
+  }
+}

@@ -1,0 +1,99 @@
+import AbacusFormat
+
+/// A graph lowered to the runtime's operators, before the planner orders and places it.
+///
+/// Run-time tensors lie in buffers; views share one. Everything that a kernel needs is decided here
+/// except addresses in the arena and the order of the steps.
+public struct Program {
+  public typealias TensorIndex = Int
+  public typealias BufferIndex = Int
+
+  public struct Tensor {
+    public var name: String
+    public var shape: [Int]
+    public var type: ElementType
+    /// nil where the tensor holds no real values (tables, multipliers, indices).
+    public var scale: Double?
+    public var zeroPoint: Int
+    public var storage: Storage
+    public var layout = Layout.plain
+    public var blockRows = 1
+    public var blockColumns = 1
+
+    public var elementCount: Int { shape.reduce(1, *) }
+    /// Bytes of a run-time tensor.
+    public var byteCount: Int { elementCount * Int(type.bits) / 8 }
+  }
+
+  public enum Storage {
+    case constant([UInt8])
+    /// Bytes from the start of a buffer.
+    case buffer(BufferIndex, offset: Int)
+    /// Working memory of one step.
+    case scratch
+  }
+
+  /// Memory that the planner places as a whole.
+  public struct Buffer {
+    public var bytes: Int
+    /// Set when this buffer has become part of another.
+    var parent: (buffer: BufferIndex, offset: Int)?
+  }
+
+  /// One operator of the runtime.
+  public struct Step {
+    public var opcode: Opcode
+    public var variant: UInt8 = 0
+    /// Operand slot to tensor.
+    public var operands: [Int: TensorIndex] = [:]
+    public var parameters: [UInt8] = []
+    public var units = 1
+    public var multiplyAccumulates: UInt64 = 0
+    /// Largest magnitude that any accumulator of this step can reach, from the actual constants.
+    public var accumulatorBound: Int64 = 0
+    /// Slots of inputs whose memory the output may take, element for element.
+    public var inPlaceSlots: [Int] = []
+    /// Where it comes from in the source model, for messages and reports.
+    public var origin: String
+
+    public init(_ opcode: Opcode, origin: String) {
+      self.opcode = opcode
+      self.origin = origin
+    }
+  }
+
+  public var name = ""
+  public var tensors: [Tensor] = []
+  public var buffers: [Buffer] = []
+  public var steps: [Step] = []
+  public var inputs: [TensorIndex] = []
+  public var outputs: [TensorIndex] = []
+
+  public var multiplyAccumulates: UInt64 { steps.reduce(0) { $0 + $1.multiplyAccumulates } }
+
+  mutating func addTensor(_ tensor: Tensor) -> TensorIndex {
+    tensors.append(tensor)
+    return tensors.count - 1
+  }
+
+  mutating func addBuffer(bytes: Int) -> BufferIndex {
+    buffers.append(Buffer(bytes: bytes))
+    return buffers.count - 1
+  }
+
+  /// The buffer that a run-time tensor finally lies in, and where; nil for constants and scratch.
+  func location(of index: TensorIndex) -> (buffer: BufferIndex, offset: Int)? {
+    guard case .buffer(var buffer, var offset) = tensors[index].storage else { return nil }
+    while let parent = buffers[buffer].parent {
+      offset += parent.offset
+      buffer = parent.buffer
+    }
+    return (buffer, offset)
+  }
+
+  /// Makes `child` part of `parent`.
+  mutating func merge(_ child: BufferIndex, into parent: BufferIndex, at offset: Int) {
+    precondition(child != parent && buffers[child].parent == nil)
+    buffers[child].parent = (parent, offset)
+  }
+}

@@ -1,0 +1,242 @@
+import AbacusFormat
+import CAbacus
+
+// Every decision of trust about a blob's structure; what one operator demands of its operands is in
+// OperatorChecks.swift. After a successful verification no kernel can form an address outside
+// [blob, blob + bytes) or the arena, whatever the constants hold. The time taken is proportional to
+// the number of operators and tensors.
+
+struct BlobVerifier {
+  private let blob: BlobView
+  private let available: Int
+
+  /// - Parameter blob: aligned to 16 bytes.
+  init(_ blob: BlobView, bytes: Int) {
+    self.blob = blob
+    available = bytes
+  }
+
+  func verify() throws(Status) {
+    try verifyHeader()
+    try verifySections()
+    try verifyPlanChecksum()
+    try verifyTensors()
+    try verifyBoundary()
+    try verifyNames()
+    try verifyOperators()
+  }
+
+  // MARK: Header and sections
+
+  /// Magic, version and sizes: enough for the sections to be looked at.
+  func verifyHeader() throws(Status) {
+    try require(available >= 4 && blob.word(0) == HeaderRecord.magic, .notAModel)
+    try require(available >= HeaderRecord.bytes)
+    let header = blob.header
+    try require(header.formatVersion == formatVersion, .unsupportedVersion)
+    try require(Int(header.headerBytes) == HeaderRecord.bytes)
+    try require(header.flags == 0 && header.reserved == 0)
+    try require(header.blobBytes >= UInt32(HeaderRecord.bytes))
+    try require(header.blobBytes <= Limits.maximumBlobBytes)
+    try require(UInt(header.blobBytes) <= UInt(bitPattern: available))
+    try require(header.arenaBytes <= Limits.maximumArenaBytes)
+    try require(header.tensorCount <= Limits.maximumTensors)
+    try require(header.operatorCount <= Limits.maximumOperators)
+    try require(
+      UInt32(header.inputCount) + UInt32(header.outputCount) <= Limits.maximumBoundaryTensors)
+  }
+
+  private func verifySections() throws(Status) {
+    let header = blob.header
+    // In order, aligned, without overlap, inside the blob.
+    var end = UInt32(HeaderRecord.bytes)
+    for index in 0..<Section.count {
+      let section = header.sections[index]
+      try require(section.offset >= end && section.offset <= header.blobBytes)
+      try require(section.offset % Limits.sectionAlignment == 0)
+      try require(section.bytes <= header.blobBytes - section.offset)
+      end = section.offset + section.bytes
+    }
+    try require(
+      blob.section(.tensors).bytes == header.tensorCount * UInt32(TensorRecord.bytes))
+    try require(
+      blob.section(.operators).bytes == header.operatorCount * UInt32(OperatorRecord.bytes))
+    let boundary = UInt32(header.inputCount) + UInt32(header.outputCount)
+    try require(blob.section(.boundary).bytes == boundary * 2)
+    try require(blob.section(.parameters).bytes % 4 == 0 && blob.section(.reserved).bytes == 0)
+  }
+
+  private func verifyPlanChecksum() throws(Status) {
+    var checksum = PlanChecksum()
+    for index in 0..<HeaderRecord.checkedBytes / 4 { checksum.add(blob.word(index)) }
+    let constants = Int(truncatingIfNeeded: blob.section(.constants).offset)
+    for index in HeaderRecord.bytes / 4..<constants / 4 { checksum.add(blob.word(index)) }
+    try require(checksum.value == blob.header.planChecksum)
+  }
+
+  /// CRC-32 of the whole content, both checksums left out.
+  func verifyContentChecksum() throws(Status) {
+    var checksum = CRC32()
+    for index in 0..<HeaderRecord.checkedBytes { checksum.add(blob.byte(index)) }
+    for index in HeaderRecord.bytes..<Int(truncatingIfNeeded: blob.header.blobBytes) {
+      checksum.add(blob.byte(index))
+    }
+    try require(checksum.value == blob.header.contentChecksum)
+  }
+
+  // MARK: Tensors
+
+  private func verifyTensors() throws(Status) {
+    for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
+      try verify(blob.tensor(index))
+    }
+  }
+
+  private func verify(_ tensor: TensorRecord) throws(Status) {
+    guard let type = ElementType(rawValue: tensor.elementType),
+      let placement = Placement(rawValue: tensor.placement)
+    else { throw .corrupt }
+    try require(tensor.rank <= UInt8(Limits.maximumRank) && tensor.flags == 0)
+    try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
+    try require(tensor.byteCount <= Limits.maximumTensorBytes)
+    try require(tensor.byteCount == (try storedBytes(tensor, type)))
+    try require(tensor.offset % Limits.tensorAlignment == 0)
+    let limit =
+      placement == .constant ? blob.section(.constants).bytes : blob.header.arenaBytes
+    try require(tensor.offset <= limit && tensor.byteCount <= limit - tensor.offset)
+    if placement == .state && tensor.auxiliary != TensorRecord.none {
+      try verifyInitialValue(of: tensor)
+    }
+  }
+
+  /// Bytes that shape, type and layout imply. Everything stays below 2^30, so nothing wraps.
+  private func storedBytes(_ tensor: TensorRecord, _ type: ElementType) throws(Status) -> UInt32 {
+    guard let layout = Layout(rawValue: tensor.layout) else { throw .corrupt }
+    switch layout {
+    case .plain:
+      try require(tensor.blockRows == 1 && tensor.blockColumns == 1)
+    case .blocked:
+      try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
+    case .twoOfFour, .blockSparse:
+      throw .unsupportedOperator
+    }
+    var elements = UInt32(1)
+    for dimension in 0..<Limits.maximumRank {
+      var extent = tensor.dims[dimension]
+      try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
+      if layout == .blocked && dimension == 0 {
+        extent = try roundUp(extent, UInt32(tensor.blockRows))
+      }
+      elements = try product(elements, extent)
+    }
+    if layout == .blocked {
+      let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
+      elements = try product(rows, try roundUp(elements / rows, UInt32(tensor.blockColumns)))
+    }
+    if type == .int4 || type == .int2 { return try product(elements, type.bits) / 8 }
+    return try product(elements, type.bits / 8)
+  }
+
+  private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
+    try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
+    let initial = blob.tensor(Int(tensor.auxiliary))
+    try require(initial.placement == Placement.constant.rawValue)
+    try require(initial.byteCount == tensor.byteCount)
+  }
+
+  // MARK: Boundary and names
+
+  private func verifyBoundary() throws(Status) {
+    let header = blob.header
+    for index in 0..<Int(header.inputCount) + Int(header.outputCount) {
+      try require(UInt32(truncatingIfNeeded: blob.boundary(index)) < header.tensorCount)
+      let tensor = blob.tensor(blob.boundary(index))
+      try require(tensor.placement != Placement.constant.rawValue)
+      try require(tensor.elementType <= ElementType.int32.rawValue)
+      try require(tensor.layout == Layout.plain.rawValue)
+    }
+  }
+
+  /// Names are read by C hosts as strings: each must end inside the section.
+  private func verifyNames() throws(Status) {
+    let names = blob.section(.names)
+    if names.bytes == 0 { return }
+    let table = blob.header.tensorCount * 4
+    try require(names.bytes > table)
+    try require(blob.byte(Int(truncatingIfNeeded: names.offset + names.bytes - 1)) == 0)
+    for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
+      guard let offset = blob.nameOffset(index) else { throw .corrupt }
+      try require(offset >= table && offset < names.bytes)
+    }
+  }
+
+  // MARK: Operators
+
+  private func verifyOperators() throws(Status) {
+    let parameters = blob.section(.parameters)
+    for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
+      let record = unsafe blob.operatorRecord(index).pointee
+      try require(record.flags == 0 && record.reserved == 0)
+      let hasForms = record.opcode == Opcode.reduce.rawValue || record.opcode == Opcode.copy.rawValue
+      try require(hasForms || record.variant == 0, .unsupportedOperator)
+      try require(record.units >= 1 && record.unitsPerStep >= 1)
+      try require(record.units <= Limits.maximumTensorBytes)
+      try require(record.unitsPerStep <= Limits.maximumTensorBytes)
+      try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
+      for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
+        try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+      }
+      let status = unsafe withUnsafePointer(to: kernelCall(index)) { call in
+        unsafe abacus_dispatch_check(UInt32(record.opcode), call)
+      }
+      if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
+    }
+  }
+
+  /// A call without an arena, for the checks.
+  private func kernelCall(_ index: Int) -> abacus_kernel_call {
+    unsafe blob.kernelCall(index, arena: nil)
+  }
+}
+
+extension BlobView {
+  /// What a kernel, or its check, gets for operator `index`.
+  @inline(__always)
+  func kernelCall(_ index: Int, arena: UnsafeMutableRawPointer?) -> abacus_kernel_call {
+    let record = unsafe operatorRecord(index)
+    return unsafe abacus_kernel_call(
+      operator_record: record, tensors: address(.tensors),
+      parameters: address(.parameters, record.pointee.parameterOffset),
+      parameter_bytes: section(.parameters).bytes &- record.pointee.parameterOffset,
+      constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units)
+  }
+}
+
+/// Throws unless `condition` holds.
+@inline(__always)
+func require(_ condition: Bool, _ status: Status = .corrupt) throws(Status) {
+  if !condition { throw status }
+}
+
+/// A product of extents, within the limit.
+@inline(__always)
+func product(_ a: UInt32, _ b: UInt32) throws(Status) -> UInt32 {
+  let (value, overflow) = a.multipliedReportingOverflow(by: b)
+  try require(!overflow && value <= Limits.maximumTensorBytes)
+  return value
+}
+
+/// A sum, within the limit.
+@inline(__always)
+func sum(_ a: UInt32, _ b: UInt32) throws(Status) -> UInt32 {
+  let (value, overflow) = a.addingReportingOverflow(b)
+  try require(!overflow && value <= Limits.maximumTensorBytes)
+  return value
+}
+
+/// The next multiple of a small number.
+@inline(__always)
+func roundUp(_ value: UInt32, _ multiple: UInt32) throws(Status) -> UInt32 {
+  try require(value <= Limits.maximumTensorBytes)
+  return (value &+ multiple &- 1) / multiple &* multiple
+}

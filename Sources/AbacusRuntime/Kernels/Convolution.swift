@@ -1,0 +1,83 @@
+import AbacusFormat
+import CAbacus
+
+/// Two-dimensional convolution, NHWC. A unit is one output row of one image.
+///
+/// Two output pixels at a time are gathered into scratch (never a whole im2col matrix) and
+/// multiplied like rows of a fully connected layer; a 1x1 window of stride 1 reads the input as
+/// it lies.
+@c(abacus_run_convolution)
+public func runConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe convolution(Invocation(call))
+}
+
+private func convolution(_ call: Invocation) {
+  let parameters = call.parameters(ConvolutionParameters.self)
+  let inputRecord = call.tensor(Operands.input)
+  let outputRecord = call.tensor(Operands.output)
+  let weights = call.tensor(Operands.weights)
+  let geometry = WindowGeometry(parameters.window, input: inputRecord, output: outputRecord)
+  let channels = weights.extent(0)
+  let groupDepth = weights.extent(3)
+  let depth = geometry.height &* geometry.width &* groupDepth
+  let groups = geometry.channels / groupDepth
+  let product = RowProduct(
+    call, depth: depth, stage: parameters.stage, weightZeroPoint: parameters.weightZeroPoint)
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+
+  if geometry.isPointwise && groups == 1 {
+    let row = geometry.outputWidth
+    for unit in call.units {
+      multiplyRow(
+        product, input.dropping(unit &* row &* depth), output.dropping(unit &* row &* channels),
+        pixels: row, depth: depth, channels: channels)
+    }
+    return
+  }
+
+  let scratch: MutableElements<Int8> = call.mutableElements(Operands.scratch)
+  let second = scratch.dropping((depth &+ 3) & ~3)
+  let fill = Int8(truncatingIfNeeded: parameters.inputZeroPoint)
+  let groupChannels = channels / groups
+  for unit in call.units {
+    let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+    let y = unit % geometry.outputHeight
+    for group in 0..<groups {
+      let range = group &* groupChannels..<(group &+ 1) &* groupChannels
+      let firstChannel = group &* groupDepth
+      var x = 0
+      while x < geometry.outputWidth {
+        let target = output.dropping((unit &* geometry.outputWidth &+ x) &* channels &+ range.lowerBound)
+        geometry.gather(image, y: y, x: x, firstChannel, groupDepth, fill: fill, into: scratch)
+        if x &+ 1 < geometry.outputWidth {
+          geometry.gather(image, y: y, x: x &+ 1, firstChannel, groupDepth, fill: fill, into: second)
+          product.two(
+            scratch.readOnly, second.readOnly, channels: range, target, target.dropping(channels))
+        } else {
+          product.one(scratch.readOnly, channels: range, target)
+        }
+        x = x &+ 2
+      }
+    }
+  }
+}
+
+/// One row of pixels of a pointwise convolution.
+@inline(__always)
+private func multiplyRow(
+  _ product: RowProduct, _ input: Elements<Int8>, _ output: MutableElements<Int8>, pixels: Int,
+  depth: Int, channels: Int
+) {
+  var x = 0
+  while x &+ 1 < pixels {
+    product.two(
+      input.dropping(x &* depth), input.dropping((x &+ 1) &* depth), channels: 0..<channels,
+      output.dropping(x &* channels), output.dropping((x &+ 1) &* channels))
+    x = x &+ 2
+  }
+  if x < pixels {
+    product.one(
+      input.dropping(x &* depth), channels: 0..<channels, output.dropping(x &* channels))
+  }
+}

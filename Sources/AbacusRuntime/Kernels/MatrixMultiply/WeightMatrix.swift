@@ -1,0 +1,50 @@
+import AbacusFormat
+
+/// int8 weights [N, K] in blocks `[N/nr][K/kr][nr][kr]`; row-major is the block (1, 1).
+///
+/// Every target can execute every block size; a target's own inner loop is only faster on the one
+/// that the packer chose for it.
+struct WeightMatrix {
+  let elements: Elements<Int8>
+  let depth: Int
+  let blockRows: Int
+  let blockColumns: Int
+  /// Bytes from one group of `blockRows` rows to the next.
+  let groupStride: Int
+
+  @inline(__always)
+  init(_ elements: Elements<Int8>, record: TensorRecord, depth: Int) {
+    self.elements = elements
+    self.depth = depth
+    blockRows = Int(truncatingIfNeeded: record.blockRows)
+    blockColumns = Int(truncatingIfNeeded: record.blockColumns)
+    let paddedDepth = (depth &+ blockColumns &- 1) / blockColumns &* blockColumns
+    groupStride = paddedDepth &* blockRows
+  }
+
+  /// A row is contiguous.
+  @inline(__always)
+  var isRowMajor: Bool { blockRows == 1 }
+
+  /// Row `n` of a row-major matrix.
+  @inline(__always)
+  func row(_ n: Int) -> Elements<Int8> { elements.dropping(n &* groupStride) }
+
+  /// `sum_k x[k] * w[n, k]` for any block size.
+  @inline(never)
+  func dotProduct(row n: Int, _ x: Elements<Int8>) -> Int32 {
+    let group = elements.dropping(n / blockRows &* groupStride &+ n % blockRows &* blockColumns)
+    var sum: Int32 = 0
+    var k = 0
+    var offset = 0
+    while k < depth {
+      let length = min(blockColumns, depth &- k)
+      for i in 0..<length {
+        sum = sum &+ Int32(x[k &+ i]) &* Int32(group[offset &+ i])
+      }
+      k = k &+ blockColumns
+      offset = offset &+ blockRows &* blockColumns
+    }
+    return sum
+  }
+}

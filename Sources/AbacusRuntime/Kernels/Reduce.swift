@@ -1,0 +1,83 @@
+import AbacusFormat
+import CAbacus
+
+/// Sum, mean, maximum or minimum over any axes. One unit.
+@c(abacus_run_reduce)
+public func runReduce(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe reduce(Invocation(call))
+}
+
+private func reduce(_ call: Invocation) {
+  let p = call.parameters(ReduceParameters.self)
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  let variant = ReduceVariant(rawValue: call.record.variant)
+  let record = call.tensor(Operands.input)
+  // Two walks over the input: one over the kept axes, one over the reduced ones below it.
+  var kept = Walk()
+  var reduced = Walk()
+  var stride = 1
+  for step in 0..<Limits.maximumRank {
+    let dimension = Limits.maximumRank &- 1 &- step
+    let isReduced = p.axes &>> UInt32(truncatingIfNeeded: dimension) & 1 == 1
+    if isReduced {
+      reduced.add(extent: record.extent(dimension), stride: stride)
+    } else {
+      kept.add(extent: record.extent(dimension), stride: stride)
+    }
+    stride = stride &* record.extent(dimension)
+  }
+  let offset = Int32(truncatingIfNeeded: reduced.count) &* p.inputZeroPoint
+
+  for index in 0..<kept.count {
+    let start = kept.offset
+    var sum: Int32 = 0
+    var least = Int32.max
+    var greatest = Int32.min
+    for _ in 0..<reduced.count {
+      let value = Int32(input[start &+ reduced.offset])
+      sum = sum &+ value
+      least = min(least, value)
+      greatest = max(greatest, value)
+      reduced.advance()
+    }
+    let accumulator =
+      switch variant {
+      case .maximum: greatest &- p.inputZeroPoint
+      case .minimum: least &- p.inputZeroPoint
+      default: sum &- offset
+      }
+    output[index] = Int8(truncatingIfNeeded: p.stage.apply(accumulator, multiplier: p.multiplier))
+    kept.advance()
+  }
+}
+
+/// Steps through the offsets of some dimensions of a tensor, the last added slowest. After as many
+/// steps as there are elements it stands at the start again.
+private struct Walk {
+  private var extents = InlineArray<6, Int>(repeating: 1)
+  private var strides = InlineArray<6, Int>(repeating: 0)
+  private var indices = InlineArray<6, Int>(repeating: 0)
+  private var rank = 0
+  private(set) var offset = 0
+  private(set) var count = 1
+
+  mutating func add(extent: Int, stride: Int) {
+    if extent == 1 { return }
+    extents[rank] = extent
+    strides[rank] = stride
+    rank = rank &+ 1
+    count = count &* extent
+  }
+
+  @inline(__always)
+  mutating func advance() {
+    for dimension in 0..<rank {
+      indices[dimension] = indices[dimension] &+ 1
+      offset = offset &+ strides[dimension]
+      if indices[dimension] < extents[dimension] { return }
+      offset = offset &- indices[dimension] &* strides[dimension]
+      indices[dimension] = 0
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import AbacusFormat
+
+/// Where a sliding window lies over an NHWC image; shared by convolutions and pools.
+struct WindowGeometry {
+  let height: Int
+  let width: Int
+  let strideHeight: Int
+  let strideWidth: Int
+  let dilationHeight: Int
+  let dilationWidth: Int
+  let padTop: Int
+  let padLeft: Int
+  let inputHeight: Int
+  let inputWidth: Int
+  let channels: Int
+  let outputHeight: Int
+  let outputWidth: Int
+
+  init(_ window: Window, input: TensorRecord, output: TensorRecord) {
+    height = Int(truncatingIfNeeded: window.height)
+    width = Int(truncatingIfNeeded: window.width)
+    strideHeight = Int(truncatingIfNeeded: window.strideHeight)
+    strideWidth = Int(truncatingIfNeeded: window.strideWidth)
+    dilationHeight = Int(truncatingIfNeeded: window.dilationHeight)
+    dilationWidth = Int(truncatingIfNeeded: window.dilationWidth)
+    padTop = Int(truncatingIfNeeded: window.padTop)
+    padLeft = Int(truncatingIfNeeded: window.padLeft)
+    inputHeight = input.extent(1)
+    inputWidth = input.extent(2)
+    channels = input.extent(3)
+    outputHeight = output.extent(1)
+    outputWidth = output.extent(2)
+  }
+
+  /// Elements of one input image.
+  @inline(__always)
+  var imageElements: Int { inputHeight &* inputWidth &* channels }
+
+  /// One tap, stride 1, no padding: the window of an output pixel is the input pixel.
+  @inline(__always)
+  var isPointwise: Bool {
+    height == 1 && width == 1 && strideHeight == 1 && strideWidth == 1
+      && inputHeight == outputHeight && inputWidth == outputWidth && padTop == 0 && padLeft == 0
+  }
+
+  /// Input row under tap row `tap` of the window of output row `y`; may lie outside the image.
+  @inline(__always)
+  func inputRow(_ y: Int, _ tap: Int) -> Int {
+    y &* strideHeight &- padTop &+ tap &* dilationHeight
+  }
+
+  /// Input column under tap column `tap` of the window of output column `x`.
+  @inline(__always)
+  func inputColumn(_ x: Int, _ tap: Int) -> Int {
+    x &* strideWidth &- padLeft &+ tap &* dilationWidth
+  }
+
+  /// Copies the window of output pixel (y, x), `depth` channels from `firstChannel` on, into
+  /// `patch` [height, width, depth]; padding becomes `fill`.
+  @inline(never)
+  func gather(
+    _ image: Elements<Int8>, y: Int, x: Int, _ firstChannel: Int, _ depth: Int, fill: Int8,
+    into patch: MutableElements<Int8>
+  ) {
+    // Neighbouring taps are neighbours in memory where the window is dense and all channels count.
+    let contiguous = dilationWidth == 1 && depth == channels
+    let left = inputColumn(x, 0)
+    let isInside = left >= 0 && left &+ (width &- 1) &* dilationWidth < inputWidth
+    var at = 0
+    for tapRow in 0..<height {
+      let row = inputRow(y, tapRow)
+      if row < 0 || row >= inputHeight {
+        set(patch, at, width &* depth, fill)
+        at = at &+ width &* depth
+      } else if contiguous && isInside {
+        copy(image, (row &* inputWidth &+ left) &* channels, patch, at, width &* depth)
+        at = at &+ width &* depth
+      } else {
+        for tap in 0..<width {
+          let column = inputColumn(x, tap)
+          if column < 0 || column >= inputWidth {
+            set(patch, at, depth, fill)
+          } else {
+            copy(image, (row &* inputWidth &+ column) &* channels &+ firstChannel, patch, at, depth)
+          }
+          at = at &+ depth
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func set(_ target: MutableElements<Int8>, _ start: Int, _ count: Int, _ value: Int8) {
+    for i in 0..<count { target[start &+ i] = value }
+  }
+
+  @inline(__always)
+  private func copy(
+    _ source: Elements<Int8>, _ from: Int, _ target: MutableElements<Int8>, _ to: Int, _ count: Int
+  ) {
+    for i in 0..<count { target[to &+ i] = source[from &+ i] }
+  }
+}

@@ -1,0 +1,102 @@
+import AbacusFormat
+import CAbacus
+
+/// What `abacus_session` stores: a blob bound to an arena, and how far a run has come. At most 128
+/// bytes; everything else is in the blob.
+@safe
+struct Session {
+  /// Marks a session that `open` has filled: "abacus:1" in memory.
+  static let readyTag: UInt64 = 0x313A_7375_6361_6261
+
+  var tag: UInt64
+  let blob: BlobView
+  let arena: UnsafeMutableRawPointer
+  /// Where the next step starts.
+  var nextOperator: UInt32 = 0
+  var nextUnit: UInt32 = 0
+
+  init(blob: BlobView, arena: UnsafeMutableRawPointer) {
+    tag = Self.readyTag
+    self.blob = blob
+    unsafe self.arena = arena
+  }
+
+  /// Executes one slice of one operator. False when the run is complete; the next step then
+  /// starts a new run.
+  mutating func step() -> Bool {
+    if nextOperator < blob.header.operatorCount { runSlice() }
+    if nextOperator < blob.header.operatorCount { return true }
+    nextOperator = 0
+    return false
+  }
+
+  private mutating func runSlice() {
+    let index = Int(truncatingIfNeeded: nextOperator)
+    var call = unsafe blob.kernelCall(index, arena: arena)
+    let record = unsafe blob.operatorRecord(index)
+    unsafe call.first_unit = nextUnit
+    unsafe call.end_unit = min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
+    unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
+    nextUnit = unsafe call.end_unit
+    if unsafe nextUnit == record.pointee.units {
+      nextUnit = 0
+      nextOperator = nextOperator &+ 1
+    }
+  }
+
+  /// Sets every state tensor to its initial value and forgets a run that has begun.
+  mutating func reset() {
+    nextOperator = 0
+    nextUnit = 0
+    for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
+      let tensor = blob.tensor(index)
+      if tensor.placement == Placement.state.rawValue { initialize(tensor) }
+    }
+  }
+
+  private func initialize(_ tensor: TensorRecord) {
+    let count = Int(truncatingIfNeeded: tensor.byteCount)
+    let target = unsafe arena + Int(truncatingIfNeeded: tensor.offset)
+    if tensor.auxiliary != TensorRecord.none {
+      let initial = blob.tensor(Int(truncatingIfNeeded: tensor.auxiliary))
+      unsafe target.copyMemory(from: blob.address(.constants, initial.offset), byteCount: count)
+      return
+    }
+    // Real zero: the zero point in the tensor's own width.
+    let width = tensor.elementType == ElementType.int16.rawValue ? 2 : 1
+    let bytes = unsafe target.assumingMemoryBound(to: UInt8.self)
+    let low = UInt8(truncatingIfNeeded: tensor.zeroPoint)
+    let high = width == 2 ? UInt8(truncatingIfNeeded: tensor.zeroPoint &>> 8) : low
+    for i in 0..<count {
+      unsafe bytes[i] = i & 1 == 0 ? low : high
+    }
+  }
+
+  /// The view of a boundary tensor; inputs come first.
+  func view(_ index: Int) -> abacus_tensor {
+    let tensorIndex = blob.boundary(index)
+    let record = blob.tensor(tensorIndex)
+    var view = unsafe abacus_tensor()
+    unsafe view.data = arena + Int(truncatingIfNeeded: record.offset)
+    unsafe view.bytes = record.byteCount
+    unsafe view.dtype = abacus_dtype(rawValue: UInt32(record.elementType))
+    unsafe view.rank = UInt32(record.rank)
+    unsafe view.dims = (
+      record.dims[0], record.dims[1], record.dims[2], record.dims[3], record.dims[4], record.dims[5]
+    )
+    unsafe view.zero_point = Int32(record.zeroPoint)
+    unsafe view.multiplier = record.scaleMultiplier
+    unsafe view.shift = Int32(record.scaleShift)
+    unsafe view.name = name(tensorIndex)
+    return unsafe view
+  }
+
+  private func name(_ tensor: Int) -> UnsafePointer<CChar> {
+    if let offset = blob.nameOffset(tensor) {
+      return unsafe blob.address(.names, offset).assumingMemoryBound(to: CChar.self)
+    }
+    return unsafe UnsafeRawPointer(emptyName.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}
+
+private let emptyName: StaticString = ""

@@ -1,0 +1,151 @@
+import AbacusFormat
+import CAbacus
+
+// The one place where a pointer becomes a view, and the one file of the kernels' side that names
+// an unsafe pointer. What makes it sound: the verifier has proved, before any kernel runs, that
+// every tensor lies inside the blob or the arena and that every index a kernel forms lies inside
+// its tensor. Debug builds check each access again.
+
+/// Elements that a kernel reads.
+@safe
+public struct Elements<Element: BitwiseCopyable> {
+  @usableFromInline let base: UnsafePointer<Element>
+  @usableFromInline let count: Int
+
+  @inline(__always)
+  init(base: UnsafePointer<Element>, count: Int) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Element {
+    assert(index >= 0 && index < count)
+    return unsafe base[index]
+  }
+
+  /// The elements from `start` on.
+  @inline(__always)
+  func dropping(_ start: Int) -> Elements {
+    assert(start >= 0 && start <= count)
+    return unsafe Elements(base: base + start, count: count &- start)
+  }
+}
+
+/// Elements that a kernel reads and writes.
+@safe
+public struct MutableElements<Element: BitwiseCopyable> {
+  @usableFromInline let base: UnsafeMutablePointer<Element>
+  @usableFromInline let count: Int
+
+  @inline(__always)
+  init(base: UnsafeMutablePointer<Element>, count: Int) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Element {
+    get {
+      assert(index >= 0 && index < count)
+      return unsafe base[index]
+    }
+    nonmutating set {
+      assert(index >= 0 && index < count)
+      unsafe base[index] = newValue
+    }
+  }
+
+  @inline(__always)
+  func dropping(_ start: Int) -> MutableElements {
+    assert(start >= 0 && start <= count)
+    return unsafe MutableElements(base: base + start, count: count &- start)
+  }
+
+  /// The same elements, to read.
+  @inline(__always)
+  var readOnly: Elements<Element> {
+    unsafe Elements(base: UnsafePointer(base), count: count)
+  }
+}
+
+/// One operator of a plan with its operands resolved: what every kernel starts from.
+@safe
+public struct Invocation {
+  private let call: UnsafePointer<abacus_kernel_call>
+
+  @inline(__always)
+  init(_ call: UnsafePointer<abacus_kernel_call>) {
+    unsafe self.call = call
+  }
+
+  var record: OperatorRecord {
+    unsafe call.pointee.operator_record.assumingMemoryBound(to: OperatorRecord.self).pointee
+  }
+
+  /// Bytes between the operator's parameters and the end of their section.
+  var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
+
+  /// The slice of the outer loop to execute.
+  var units: Range<Int> {
+    unsafe Int(truncatingIfNeeded: call.pointee.first_unit)..<Int(
+      truncatingIfNeeded: call.pointee.end_unit)
+  }
+
+  @inline(__always)
+  func has(_ slot: Int) -> Bool {
+    record.operands[slot] != TensorRecord.none
+  }
+
+  @inline(__always)
+  func tensor(_ slot: Int) -> TensorRecord {
+    let index = Int(truncatingIfNeeded: record.operands[slot])
+    return unsafe call.pointee.tensors.assumingMemoryBound(to: TensorRecord.self)[index]
+  }
+
+  @inline(__always)
+  func parameters<Parameters: BitwiseCopyable>(_: Parameters.Type) -> Parameters {
+    unsafe call.pointee.parameters.assumingMemoryBound(to: Parameters.self).pointee
+  }
+
+  /// Elements of an operand, wherever it lies.
+  @inline(__always)
+  func elements<Element: BitwiseCopyable>(_ slot: Int, _: Element.Type = Element.self) -> Elements<Element> {
+    let tensor = tensor(slot)
+    let offset = Int(truncatingIfNeeded: tensor.offset)
+    let count = Int(truncatingIfNeeded: tensor.byteCount) / MemoryLayout<Element>.size
+    let base = unsafe tensor.placement == Placement.constant.rawValue
+      ? call.pointee.constants! : UnsafeRawPointer(call.pointee.arena!)
+    return unsafe Elements(
+      base: (base + offset).assumingMemoryBound(to: Element.self), count: count)
+  }
+
+  /// Elements of an operand in the arena.
+  @inline(__always)
+  func mutableElements<Element: BitwiseCopyable>(
+    _ slot: Int, _: Element.Type = Element.self
+  ) -> MutableElements<Element> {
+    let tensor = tensor(slot)
+    let count = Int(truncatingIfNeeded: tensor.byteCount) / MemoryLayout<Element>.size
+    return unsafe MutableElements(
+      base: (call.pointee.arena! + Int(truncatingIfNeeded: tensor.offset))
+        .assumingMemoryBound(to: Element.self),
+      count: count)
+  }
+}
+
+extension TensorRecord {
+  /// Extent of one dimension.
+  @inline(__always)
+  func extent(_ dimension: Int) -> Int {
+    Int(truncatingIfNeeded: dims[dimension])
+  }
+
+  /// Product of all extents; the verifier has bounded it.
+  @inline(__always)
+  var elementCount: Int {
+    var count = 1
+    for dimension in 0..<Limits.maximumRank { count = count &* extent(dimension) }
+    return count
+  }
+}

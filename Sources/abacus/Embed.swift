@@ -1,0 +1,39 @@
+import AbacusPack
+import ArgumentParser
+import Foundation
+
+struct Embed: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a blob as C and assembly files for firmware.",
+    discussion: """
+      Writes PREFIX.h (sizes and symbol), PREFIX.S (the bytes, aligned, in read-only memory) and
+      PREFIX_kernels.c (names the operators the model needs, so that the linker leaves out the rest).
+
+      Examples:
+        abacus embed model.abm -o src/model
+        abacus embed model.abm -o src/model --name keyword_spotter
+      """)
+
+  @Argument(help: "A packed model.")
+  var blob: String
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Folder and name of the files, without ending.", valueName: "prefix"))
+  var output: String
+
+  @Option(help: "C identifier of the model; the name of the files unless given.")
+  var name: String?
+
+  func run() throws {
+    let bytes = try readFile(blob)
+    let description = try BlobDescription(bytes, name: blob)
+    let fileName = URL(fileURLWithPath: output).lastPathComponent
+    let writer = try EmbedWriter(
+      name: name ?? fileName.replacingOccurrences(of: "-", with: "_"), blob: bytes, description: description)
+    // The header includes nothing of the others, so each file is complete in itself.
+    for (suffix, text) in [(".h", writer.header), (".S", writer.assembly), ("_kernels.c", writer.kernels)] {
+      try AtomicFile.write(text, to: output + suffix)
+    }
+    let operators = description.neededOperators.map { "\($0.symbol)" }.joined(separator: ", ")
+    print("\(output).h, \(output).S, \(output)_kernels.c: \(NumberText.grouped(bytes.count)) bytes; operators: \(operators)")
+  }
+}

@@ -1,0 +1,110 @@
+import AbacusPack
+import AbacusRuntime
+import ArgumentParser
+import Foundation
+
+struct Emulate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a blob on an emulated board.",
+    discussion: """
+      Builds the board's firmware (once), starts QEMU, and prints outputs, instructions, stack, RAM
+      and flash. Instructions are counted exactly; they are not cycles.
+
+      Examples:
+        abacus emulate model.abm --board mps2-an386 --input photo.png
+        abacus emulate model.abm --board microbit --ram 16K --input features.npy --json
+      """)
+
+  @Argument(help: "A packed model.")
+  var blob: String
+
+  @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an386, mps2-an500, mps3-an547 or riscv32-virt.")
+  var board: String
+
+  @Option(help: ArgumentHelp("RAM that may be used, in bytes or as 16K.", valueName: "bytes"))
+  var ram: Size?
+
+  @Option(help: ArgumentHelp("Flash that may be used, in bytes or as 256K.", valueName: "bytes"))
+  var flash: Size?
+
+  @Flag(help: "Link the model's own kernels only, for the true size of a firmware.")
+  var dedicated = false
+
+  @OptionGroup var inputs: InputOptions
+
+  @Option(help: "How many of the highest values of a classifier to print.")
+  var top = 3
+
+  @Flag(help: "Print everything as JSON.")
+  var json = false
+
+  func run() throws {
+    let (model, bytes, description) = try openModel(blob)
+    // Without inputs the model runs once on zero points, which is enough to measure.
+    let samples =
+      inputs.input.isEmpty
+      ? [model.inputs.map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0.zeroPoint), count: $0.byteCount) }]
+      : try inputs.samples(for: model.inputs)
+    let emulator = try Emulator(board: try Board.named(board))
+    let result = try withKernels(description) { kernels in
+      try emulator.run(
+        blob: bytes, samples: samples, ramLimit: ram?.bytes, flashLimit: flash?.bytes, kernels: kernels)
+    }
+    let outputs = OutputReport(result.outputs, boundaries: model.outputs, labels: description.labels, top: top)
+    if json {
+      return try printJSON(EmulationReport(result, board: board, outputs.samples))
+    }
+    if !inputs.input.isEmpty { print(outputs.text) }
+    var table = Table([.init(board), .init("", .right)])
+    table.add("flash, firmware and model (bytes)", NumberText.grouped(result.flashBytes))
+    table.add("RAM, all included (bytes)", NumberText.grouped(result.ramBytes))
+    table.add("arena (bytes)", NumberText.grouped(result.arenaBytes))
+    table.add("stack, deepest (bytes)", NumberText.grouped(result.stackBytes))
+    table.add("instructions to open", NumberText.grouped(result.openInstructions))
+    table.add("instructions per inference", NumberText.grouped(result.runInstructions.max() ?? 0))
+    print(table.text, terminator: "")
+  }
+
+  private func withKernels<Result>(_ description: BlobDescription, _ body: (URL?) throws -> Result) throws -> Result {
+    guard dedicated else { return try body(nil) }
+    let file = FileManager.default.temporaryDirectory.appending(path: "abacus-\(UUID().uuidString)_kernels.c")
+    try AtomicFile.write(EmbedWriter.kernels(description.neededOperators, name: "model"), to: file.path)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try body(file)
+  }
+
+  private struct EmulationReport: Encodable {
+    var board: String
+    var flashBytes: Int
+    var ramBytes: Int
+    var arenaBytes: Int
+    var stackBytes: Int
+    var openInstructions: Int
+    var runInstructions: [Int]
+    var outputs: [[OutputReport.Output]]
+
+    init(_ result: EmulationResult, board: String, _ outputs: [[OutputReport.Output]]) {
+      self.board = board
+      flashBytes = result.flashBytes
+      ramBytes = result.ramBytes
+      arenaBytes = result.arenaBytes
+      stackBytes = result.stackBytes
+      openInstructions = result.openInstructions
+      runInstructions = result.runInstructions
+      self.outputs = outputs
+    }
+  }
+}
+
+/// A number of bytes, or of KiB as "16K".
+struct Size: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let isKilo = argument.uppercased().hasSuffix("K")
+    guard let number = Int(isKilo ? String(argument.dropLast()) : argument), number > 0 else { return nil }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: isKilo ? 1024 : 1)
+    if overflow { return nil }
+    self.bytes = bytes
+  }
+}

@@ -1,0 +1,72 @@
+import Board
+import CAbacus
+
+/// The one program that all boards run: opens the model that QEMU's loader placed in memory, runs
+/// it on each sample, and prints what `Emulator` of the packer reads, one fact a line.
+@main
+struct Firmware {
+  static func main() {
+    let parameters = unsafe board_get_parameters().pointee
+    guard parameters.magic == BOARD_PARAMETERS_MAGIC else { return }
+    let blob = unsafe UnsafeRawPointer(bitPattern: UInt(parameters.blob))
+    let blobBytes = Int(bitPattern: UInt(parameters.blob_bytes))
+
+    var requirements = abacus_requirements()
+    let inspected = unsafe abacus_inspect(blob, blobBytes, &requirements)
+    guard succeeded("inspected", inspected) else { return }
+    Console.line("arena", requirements.arena_bytes)
+
+    let arena = unsafe board_arena()!
+    let arenaStart = UInt(bitPattern: arena), arenaEnd = UInt(parameters.arena_end)
+    let arenaBytes = Int(bitPattern: arenaEnd > arenaStart ? arenaEnd &- arenaStart : 0)
+
+    // What the meter itself costs.
+    Meter().report(ticks: "idle-ticks", stack: "idle-stack")
+
+    var session = abacus_session()
+    let opening = Meter()
+    let opened = unsafe abacus_open(&session, blob, blobBytes, arena, arenaBytes)
+    opening.report(ticks: "open-ticks", stack: "open-stack")
+    guard succeeded("opened", opened) else { return }
+
+    var sample = unsafe UnsafeRawPointer(bitPattern: UInt(parameters.samples))
+    for _ in 0..<parameters.sample_count {
+      unsafe sample = copyInputs(&session, requirements.input_count, from: sample)
+      let running = Meter()
+      let ran = unsafe abacus_run(&session)
+      running.report(ticks: "run-ticks", stack: "run-stack")
+      guard succeeded("ran", ran) else { return }
+      printOutputs(&session, requirements.output_count)
+    }
+    Console.line("end", true)
+  }
+
+  static func succeeded(_ step: StaticString, _ status: abacus_status) -> Bool {
+    Console.line(step, status.rawValue)
+    return status == ABACUS_OK
+  }
+
+  /// Fills all inputs of one run and returns where those of the next begin.
+  static func copyInputs(
+    _ session: inout abacus_session, _ count: UInt32, from sample: UnsafeRawPointer?
+  ) -> UnsafeRawPointer? {
+    var position = unsafe sample
+    for index in 0..<count {
+      var input = unsafe abacus_tensor()
+      guard unsafe abacus_input(&session, index, &input) == ABACUS_OK, let source = unsafe position else { break }
+      let bytes = Int(bitPattern: UInt(unsafe input.bytes))
+      unsafe input.data.copyMemory(from: source, byteCount: bytes)
+      unsafe position = source + bytes
+    }
+    return unsafe position
+  }
+
+  static func printOutputs(_ session: inout abacus_session, _ count: UInt32) {
+    for index in 0..<count {
+      var output = unsafe abacus_tensor()
+      guard unsafe abacus_output(&session, index, &output) == ABACUS_OK else { break }
+      let bytes = Int(bitPattern: UInt(unsafe output.bytes))
+      unsafe Console.line("output", bytes: UnsafeRawBufferPointer(start: output.data, count: bytes))
+    }
+  }
+}
