@@ -17,7 +17,7 @@ var targets: [Target] = [
   .target(name: "CAbacus"),
   .target(name: "AbacusFormat", swiftSettings: runtimeSettings),
   .target(name: "AbacusRuntime", dependencies: ["CAbacus", "AbacusFormat"], swiftSettings: runtimeSettings),
-  .target(name: "AbacusDispatch", dependencies: ["AbacusRuntime"], swiftSettings: runtimeSettings),
+  .target(name: "AbacusDispatch", dependencies: ["CAbacus", "AbacusFormat", "AbacusRuntime"], swiftSettings: runtimeSettings),
 ]
 
 if let board {

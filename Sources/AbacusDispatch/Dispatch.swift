@@ -1,6 +1,6 @@
 import AbacusFormat
-import AbacusRuntime
 import CAbacus
+import CAbacusKernels
 
 // The one switch over opcodes. It is a module, and so an object file, of its own: a program that
 // defines both functions itself (`abacus embed` writes such a file) never pulls this one from the
@@ -10,24 +10,24 @@ import CAbacus
 public func abacus_dispatch_run(_ opcode: UInt32, _ call: UnsafePointer<abacus_kernel_call>?) {
   guard let call = unsafe call else { return }
   switch Opcode(rawValue: UInt8(truncatingIfNeeded: opcode)) {
-  case .fullyConnected: unsafe runFullyConnected(call)
-  case .convolution: unsafe runConvolution(call)
-  case .depthwiseConvolution: unsafe runDepthwiseConvolution(call)
-  case .matrixMultiply: unsafe runMatrixMultiply(call)
-  case .add: unsafe runAdd(call)
-  case .multiply: unsafe runMultiply(call)
-  case .squaredDifference: unsafe runSquaredDifference(call)
-  case .maximum: unsafe runMaximum(call)
-  case .minimum: unsafe runMinimum(call)
-  case .prelu: unsafe runPrelu(call)
-  case .maxPool: unsafe runMaxPool(call)
-  case .averagePool: unsafe runAveragePool(call)
-  case .reduce: unsafe runReduce(call)
-  case .copy: unsafe runCopy(call)
-  case .gather: unsafe runGather(call)
-  case .softmax: unsafe runSoftmax(call)
-  case .table: unsafe runTable(call)
-  case .requantize: unsafe runRequantize(call)
+  case .fullyConnected: unsafe abacus_run_fully_connected(call)
+  case .convolution: unsafe abacus_run_convolution(call)
+  case .depthwiseConvolution: unsafe abacus_run_depthwise_convolution(call)
+  case .matrixMultiply: unsafe abacus_run_matrix_multiply(call)
+  case .add: unsafe abacus_run_add(call)
+  case .multiply: unsafe abacus_run_multiply(call)
+  case .squaredDifference: unsafe abacus_run_squared_difference(call)
+  case .maximum: unsafe abacus_run_maximum(call)
+  case .minimum: unsafe abacus_run_minimum(call)
+  case .prelu: unsafe abacus_run_prelu(call)
+  case .maxPool: unsafe abacus_run_max_pool(call)
+  case .averagePool: unsafe abacus_run_average_pool(call)
+  case .reduce: unsafe abacus_run_reduce(call)
+  case .copy: unsafe abacus_run_copy(call)
+  case .gather: unsafe abacus_run_gather(call)
+  case .softmax: unsafe abacus_run_softmax(call)
+  case .table: unsafe abacus_run_table(call)
+  case .requantize: unsafe abacus_run_requantize(call)
   case nil: return
   }
 }
@@ -38,24 +38,24 @@ public func abacus_dispatch_check(
 ) -> abacus_status {
   guard let call = unsafe call else { return ABACUS_BAD_ARGUMENT }
   return switch Opcode(rawValue: UInt8(truncatingIfNeeded: opcode)) {
-  case .fullyConnected: unsafe checkFullyConnected(call)
-  case .convolution: unsafe checkConvolution(call)
-  case .depthwiseConvolution: unsafe checkDepthwiseConvolution(call)
-  case .matrixMultiply: unsafe checkMatrixMultiply(call)
-  case .add: unsafe checkAdd(call)
-  case .multiply: unsafe checkMultiply(call)
-  case .squaredDifference: unsafe checkSquaredDifference(call)
-  case .maximum: unsafe checkMaximum(call)
-  case .minimum: unsafe checkMinimum(call)
-  case .prelu: unsafe checkPrelu(call)
-  case .maxPool: unsafe checkMaxPool(call)
-  case .averagePool: unsafe checkAveragePool(call)
-  case .reduce: unsafe checkReduce(call)
-  case .copy: unsafe checkCopy(call)
-  case .gather: unsafe checkGather(call)
-  case .softmax: unsafe checkSoftmax(call)
-  case .table: unsafe checkTable(call)
-  case .requantize: unsafe checkRequantize(call)
+  case .fullyConnected: unsafe abacus_check_fully_connected(call)
+  case .convolution: unsafe abacus_check_convolution(call)
+  case .depthwiseConvolution: unsafe abacus_check_depthwise_convolution(call)
+  case .matrixMultiply: unsafe abacus_check_matrix_multiply(call)
+  case .add: unsafe abacus_check_add(call)
+  case .multiply: unsafe abacus_check_multiply(call)
+  case .squaredDifference: unsafe abacus_check_squared_difference(call)
+  case .maximum: unsafe abacus_check_maximum(call)
+  case .minimum: unsafe abacus_check_minimum(call)
+  case .prelu: unsafe abacus_check_prelu(call)
+  case .maxPool: unsafe abacus_check_max_pool(call)
+  case .averagePool: unsafe abacus_check_average_pool(call)
+  case .reduce: unsafe abacus_check_reduce(call)
+  case .copy: unsafe abacus_check_copy(call)
+  case .gather: unsafe abacus_check_gather(call)
+  case .softmax: unsafe abacus_check_softmax(call)
+  case .table: unsafe abacus_check_table(call)
+  case .requantize: unsafe abacus_check_requantize(call)
   case nil: ABACUS_UNSUPPORTED_OPERATOR
   }
 }

@@ -93,8 +93,9 @@ func dot(_ x: Elements<Int8>, _ w: Elements<Int8>, _ depth: Int) -> Int32 {
   return sum
 }
 
-/// Two rows by two channels: (x0 w0, x0 w1, x1 w0, x1 w1). Four loads feed four products.
-@inline(__always)
+/// Two rows by two channels: (x0 w0, x0 w1, x1 w0, x1 w1). Four loads feed four products. Not inlined,
+/// so that four sums and four addresses find registers on cores that have thirteen.
+@inline(never)
 func dot(
   _ x0: Elements<Int8>, _ x1: Elements<Int8>, _ w0: Elements<Int8>, _ w1: Elements<Int8>, _ depth: Int
 ) -> SIMD4<Int32> {
