@@ -32,6 +32,15 @@ public struct Elements<Element: BitwiseCopyable> {
   }
 }
 
+extension Elements where Element == Int8 {
+  /// Four elements from `index` on, at any address, the first in the lowest byte.
+  @inline(__always)
+  func word(_ index: Int) -> UInt32 {
+    assert(index >= 0 && index &+ 4 <= count)
+    return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
+  }
+}
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {

@@ -8,7 +8,8 @@ struct Emulate: ParsableCommand {
     abstract: "Run a blob on an emulated board.",
     discussion: """
       Builds the board's firmware (once), starts QEMU, and prints outputs, instructions, stack, RAM
-      and flash. Instructions are counted exactly; they are not cycles.
+      and flash. Instructions are counted exactly; they are not cycles. The outputs must equal this
+      machine's, byte for byte.
 
       Examples:
         abacus emulate model.abm --board mps2-an386 --input photo.png
@@ -35,6 +36,9 @@ struct Emulate: ParsableCommand {
   @Option(help: "How many of the highest values of a classifier to print.")
   var top = 3
 
+  @Flag(help: "Show each input image in the terminal with its label.")
+  var show = false
+
   @Flag(help: "Print everything as JSON.")
   var json = false
 
@@ -50,11 +54,18 @@ struct Emulate: ParsableCommand {
       try emulator.run(
         blob: bytes, samples: samples, ramLimit: ram?.bytes, flashLimit: flash?.bytes, kernels: kernels)
     }
+    for (index, sample) in samples.enumerated() where try model(sample) != result.outputs[index] {
+      throw PackError(.mismatch, "sample \(index): \(board) computes other bytes than this machine")
+    }
     let outputs = OutputReport(result.outputs, boundaries: model.outputs, labels: description.labels, top: top)
     if json {
       return try printJSON(EmulationReport(result, board: board, outputs.samples))
     }
-    if !inputs.input.isEmpty { print(outputs.text) }
+    if show {
+      print(try gallery(try inputs.pictures(of: samples, model.inputs), captions: outputs.captions), terminator: "")
+    } else if !inputs.input.isEmpty {
+      print(outputs.text)
+    }
     var table = Table([.init(board), .init("", .right)])
     table.add("flash, firmware and model (bytes)", NumberText.grouped(result.flashBytes))
     table.add("RAM, all included (bytes)", NumberText.grouped(result.ramBytes))
@@ -62,7 +73,7 @@ struct Emulate: ParsableCommand {
     table.add("stack, deepest (bytes)", NumberText.grouped(result.stackBytes))
     table.add("instructions to open", NumberText.grouped(result.openInstructions))
     table.add("instructions per inference", NumberText.grouped(result.runInstructions.max() ?? 0))
-    print(table.text, terminator: "")
+    print(table.text + "outputs byte-identical to this machine's\n", terminator: "")
   }
 
   private func withKernels<Result>(_ description: BlobDescription, _ body: (URL?) throws -> Result) throws -> Result {

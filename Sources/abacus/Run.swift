@@ -9,6 +9,7 @@ struct Run: ParsableCommand {
     discussion: """
       Examples:
         abacus run model.abm --input photo.png
+        abacus run model.abm --show --input a.png b.png c.png
         abacus run model.abm --input features.npy --output-file scores.npy
       """)
 
@@ -22,6 +23,9 @@ struct Run: ParsableCommand {
 
   @Option(help: "How many of the highest values of a classifier to print.")
   var top = 3
+
+  @Flag(help: "Show each input image in the terminal with its label.")
+  var show = false
 
   @Flag(help: "Print all outputs as JSON.")
   var json = false
@@ -38,7 +42,9 @@ struct Run: ParsableCommand {
     progress.finish()
     if let outputFile { try write(results, model, to: outputFile) }
     let report = OutputReport(results, boundaries: model.outputs, labels: description.labels, top: top)
-    if json {
+    if show {
+      print(try gallery(try inputs.pictures(of: samples, model.inputs), captions: report.captions), terminator: "")
+    } else if json {
       try printJSON(report.samples)
     } else if outputFile == nil {
       print(report.text, terminator: "")
@@ -89,6 +95,15 @@ struct OutputReport {
           values: codes.map { Double($0 - boundary.zeroPoint) * boundary.scale }, top: best,
           label: labels.indices.contains(best) && labels.count == codes.count ? labels[best] : nil)
       }
+    }
+  }
+
+  /// What each sample was recognised as.
+  var captions: [String] {
+    samples.map { outputs in
+      guard let output = outputs.first else { return "" }
+      let name = output.label ?? "class \(output.top)"
+      return "\(name) (\(short(output.values[output.top])))"
     }
   }
 

@@ -107,7 +107,7 @@ public struct InputReader {
   }
 
   /// Height, width and channels of [1, height, width, channels] or of its last dimensions.
-  static func imageShape(_ shape: [Int]) -> (height: Int, width: Int, channels: Int)? {
+  public static func imageShape(_ shape: [Int]) -> (height: Int, width: Int, channels: Int)? {
     switch shape.count {
     case 4 where shape[0] == 1 && (shape[3] == 1 || shape[3] == 3): (shape[1], shape[2], shape[3])
     case 3 where shape[2] == 1 || shape[2] == 3: (shape[0], shape[1], shape[2])

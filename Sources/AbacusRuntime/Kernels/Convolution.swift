@@ -27,12 +27,11 @@ private func convolution(_ call: Invocation) {
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
   if geometry.isPointwise && groups == 1 {
-    let row = geometry.outputWidth
-    for unit in call.units {
-      multiplyRow(
-        product, input.dropping(unit &* row &* depth), output.dropping(unit &* row &* channels),
-        pixels: row, depth: depth, channels: channels)
-    }
+    // Pixels follow each other in memory, so rows of pixels need not end a pair.
+    let first = call.units.lowerBound &* geometry.outputWidth
+    multiplyPixels(
+      product, input.dropping(first &* depth), output.dropping(first &* channels),
+      pixels: call.units.count &* geometry.outputWidth, depth: depth, channels: channels)
     return
   }
 
@@ -63,9 +62,9 @@ private func convolution(_ call: Invocation) {
   }
 }
 
-/// One row of pixels of a pointwise convolution.
+/// Neighbouring pixels of a pointwise convolution.
 @inline(__always)
-private func multiplyRow(
+private func multiplyPixels(
   _ product: RowProduct, _ input: Elements<Int8>, _ output: MutableElements<Int8>, pixels: Int,
   depth: Int, channels: Int
 ) {

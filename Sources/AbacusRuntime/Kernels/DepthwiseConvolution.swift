@@ -10,15 +10,7 @@ public func runDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
 
 private func depthwiseConvolution(_ call: Invocation) {
   let kernel = DepthwiseKernel(call)
-  let geometry = kernel.geometry
-  for unit in call.units {
-    let image = kernel.input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-    let y = unit % geometry.outputHeight
-    for x in 0..<geometry.outputWidth {
-      let output = kernel.output.dropping((unit &* geometry.outputWidth &+ x) &* kernel.channelsOut)
-      kernel.pixel(image, DepthwiseTaps(geometry, y: y, x: x), output)
-    }
-  }
+  for unit in call.units { kernel.row(unit) }
 }
 
 /// The taps of one window: which lie inside the image, and where the first of them is.
@@ -81,9 +73,22 @@ private struct DepthwiseKernel {
     output = call.mutableElements(Operands.output)
   }
 
+  /// One row of output pixels. Not inlined: the kernel stays in memory, in one place, instead of
+  /// being taken apart into more values than there are registers.
+  @inline(never)
+  func row(_ unit: Int) {
+    let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+    let y = unit % geometry.outputHeight
+    for x in 0..<geometry.outputWidth {
+      pixel(
+        image, DepthwiseTaps(geometry, y: y, x: x),
+        output.dropping((unit &* geometry.outputWidth &+ x) &* channelsOut))
+    }
+  }
+
   /// All channels of one output pixel.
   @inline(__always)
-  func pixel(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ output: MutableElements<Int8>) {
+  private func pixel(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ output: MutableElements<Int8>) {
     let isInside = taps.rows.count &* taps.columns.count == geometry.height &* geometry.width
     var channel = 0
     if multiplier == 1 && weightZeroPoint == 0 {
@@ -108,35 +113,18 @@ private struct DepthwiseKernel {
         sum &+ channels[2 &* channel], multiplier: channels[2 &* channel &+ 1], shift: shift))
   }
 
-  /// Four neighbouring channels at a time, over the taps inside the image: each tap's address is
-  /// formed once for all of them.
+  /// Four neighbouring channels at a time, over the taps inside the image.
   @inline(__always)
   private func fourChannels(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ channel: Int) -> SIMD4<Int32> {
-    var s0: Int32 = 0
-    var s1: Int32 = 0
-    var s2: Int32 = 0
-    var s3: Int32 = 0
-    let columns = taps.columns.count
-    let pixelStep = geometry.dilationWidth &* channelsOut
-    let rowStep = geometry.dilationHeight &* geometry.inputWidth &* channelsOut
-    var rowStart = taps.firstPixel &* channelsOut &+ channel
-    var weightStart =
-      (taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound) &* channelsOut &+ channel
-    for _ in taps.rows {
-      var p = rowStart
-      var w = weightStart
-      for _ in 0..<columns {
-        s0 = s0 &+ Int32(image[p]) &* Int32(weights[w])
-        s1 = s1 &+ Int32(image[p &+ 1]) &* Int32(weights[w &+ 1])
-        s2 = s2 &+ Int32(image[p &+ 2]) &* Int32(weights[w &+ 2])
-        s3 = s3 &+ Int32(image[p &+ 3]) &* Int32(weights[w &+ 3])
-        p = p &+ pixelStep
-        w = w &+ channelsOut
-      }
-      rowStart = rowStart &+ rowStep
-      weightStart = weightStart &+ geometry.width &* channelsOut
-    }
-    return SIMD4(s0, s1, s2, s3)
+    let firstTap = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
+    return depthwiseSums(
+      image.dropping(taps.firstPixel &* channelsOut &+ channel),
+      weights.dropping(firstTap &* channelsOut &+ channel),
+      TapSteps(
+        rows: taps.rows.count, columns: taps.columns.count, channels: channelsOut,
+        pixel: geometry.dilationWidth &* channelsOut,
+        row: geometry.dilationHeight &* geometry.inputWidth &* channelsOut,
+        weightRow: geometry.width &* channelsOut))
   }
 
   /// What the taps outside the image add to four channels: padding reads the zero point, because
@@ -174,5 +162,67 @@ private struct DepthwiseKernel {
       }
     }
     return sum
+  }
+}
+
+/// How many taps there are, and how far it is from one to the next, in elements.
+private struct TapSteps {
+  let rows: Int
+  let columns: Int
+  /// From the weights of one tap to those of the next.
+  let channels: Int
+  let pixel: Int
+  let row: Int
+  let weightRow: Int
+}
+
+/// Products of four neighbouring channels, summed over a rectangle of taps. A leaf of its own, so
+/// that sums and addresses find registers; three taps a row, by far the most common width, are
+/// written out.
+@inline(never)
+private func depthwiseSums(
+  _ image: Elements<Int8>, _ weights: Elements<Int8>, _ steps: TapSteps
+) -> SIMD4<Int32> {
+  var sums = FourSums()
+  var rowStart = 0
+  var weightStart = 0
+  for _ in 0..<steps.rows {
+    var p = image.dropping(rowStart)
+    var w = weights.dropping(weightStart)
+    var left = steps.columns
+    while left >= 3 {
+      sums.add(p, w)
+      sums.add(p.dropping(steps.pixel), w.dropping(steps.channels))
+      sums.add(p.dropping(2 &* steps.pixel), w.dropping(2 &* steps.channels))
+      left = left &- 3
+      if left == 0 { break }
+      p = p.dropping(3 &* steps.pixel)
+      w = w.dropping(3 &* steps.channels)
+    }
+    while left > 0 {
+      sums.add(p, w)
+      left = left &- 1
+      if left == 0 { break }
+      p = p.dropping(steps.pixel)
+      w = w.dropping(steps.channels)
+    }
+    rowStart = rowStart &+ steps.row
+    weightStart = weightStart &+ steps.weightRow
+  }
+  return SIMD4(sums.s0, sums.s1, sums.s2, sums.s3)
+}
+
+private struct FourSums {
+  var s0: Int32 = 0
+  var s1: Int32 = 0
+  var s2: Int32 = 0
+  var s3: Int32 = 0
+
+  @inline(__always)
+  mutating func add(_ p: Elements<Int8>, _ w: Elements<Int8>) {
+    s0 = s0 &+ Int32(p[0]) &* Int32(w[0])
+    s1 = s1 &+ Int32(p[1]) &* Int32(w[1])
+    s2 = s2 &+ Int32(p[2]) &* Int32(w[2])
+    s3 = s3 &+ Int32(p[3]) &* Int32(w[3])
   }
 }

@@ -7,10 +7,22 @@
 
 #include <stdint.h>
 
+/* Always: with -ffreestanding the compiler would otherwise refuse to inline C into Swift, whose
+   functions lack that attribute. */
+#define ABACUS_INTRINSIC static inline __attribute__((always_inline))
+
 /* Swift's own Int64(x) counts as an allocation in Embedded mode on 32-bit targets. */
-static inline int64_t abacus_widen(int32_t x) { return x; }
+ABACUS_INTRINSIC int64_t abacus_widen(int32_t x) { return x; }
 
 /* One SMULL, MULH + MUL or IMUL. */
-static inline int64_t abacus_multiply_wide(int32_t a, int32_t b) { return (int64_t)a * b; }
+ABACUS_INTRINSIC int64_t abacus_multiply_wide(int32_t a, int32_t b) { return (int64_t)a * b; }
+
+#if defined(__ARM_FEATURE_DSP)
+/* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
+ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
+ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
+/* SMLAD: both products of halfwords, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
+#endif
 
 #endif /* ABACUS_INTRINSICS_H */
