@@ -28,7 +28,7 @@ extension Lowering {
       ReduceParameters(
         axes: axes.reduce(0) { $0 | 1 << UInt32($1) }, inputZeroPoint: Int32(input.zeroPoint),
         multiplier: dyadic.multiplier, stage: stage(output, .none, shift: dyadic.shift)))
-    step.accumulatorBound = Int64(count) * 255
+    step.accumulatorBound = Int64(count) * input.reach
     try proveBound(step.accumulatorBound, node)
     program.steps.append(step)
   }

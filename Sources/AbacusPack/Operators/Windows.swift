@@ -87,7 +87,7 @@ extension Lowering {
           window: record(window), stage: stage(output, activation, shift: reciprocals.shift),
           inputZeroPoint: Int32(input.zeroPoint)))
       step.units = output.shape[0] * output.shape[1]
-      step.accumulatorBound = Int64(taps) * 255
+      step.accumulatorBound = Int64(taps) * input.reach
       try proveBound(step.accumulatorBound, node)
       program.steps.append(step)
     }

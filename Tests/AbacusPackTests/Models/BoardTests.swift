@@ -1,0 +1,48 @@
+import AbacusFormat
+import AbacusRuntime
+import Foundation
+import Testing
+
+@testable import AbacusPack
+
+/// The same blob computes the same bytes on this machine and on every board.
+@Suite(.serialized) struct BoardTests {
+  static let boards = [
+    "microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt",
+  ]
+
+  /// Models that a board with 16 KB of RAM and 256 KB of flash has no room for.
+  static let tooLarge: [String: Set<String>] = [
+    "microbit": [
+      "dscnn-int8", "resnet-int8", "ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect",
+      "vit_int8", "vit_int8_tflm",
+    ]
+  ]
+
+  @Test(arguments: boards)
+  func computesTheSameBytes(_ name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    var random = SeededGenerator(state: 7)
+    for model in ModelCase.available {
+      let packed = try Packer.pack(try model.graph)
+      let host = try Model(packed.blob)
+      let samples = (0..<2).map { _ in
+        host.inputs.map { input in (0..<input.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) } }
+      }
+      let fits = !(Self.tooLarge[name]?.contains(model.name) ?? false)
+      guard fits else {
+        let error = #expect(throws: PackError.self, "\(model.name)") {
+          try emulator.run(blob: packed.blob, samples: samples)
+        }
+        #expect(error?.kind == .doesNotFit, "\(model.name)")
+        continue
+      }
+      let result = try emulator.run(blob: packed.blob, samples: samples)
+      #expect(result.outputs == (try samples.map { try host($0) }), "\(model.name)")
+      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(model.name)")
+      #expect(result.arenaBytes == packed.planned.plan.arenaBytes, "\(model.name)")
+      // Runs repeat exactly; what an inference costs does not depend on when it happens.
+      #expect(result.runInstructions.count == 2)
+    }
+  }
+}
