@@ -14,12 +14,13 @@ struct Emulate: ParsableCommand {
       Examples:
         abacus emulate model.abm --board mps2-an386 --input photo.png
         abacus emulate model.abm --board microbit --ram 16K --input features.npy --json
+        abacus emulate model.abm --board all --dedicated
       """)
 
   @Argument(help: "A packed model.")
   var blob: String
 
-  @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an386, mps2-an500, mps3-an547 or riscv32-virt.")
+  @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an386, mps2-an500, mps3-an547, riscv32-virt; or all.")
   var board: String
 
   @Option(help: ArgumentHelp("RAM that may be used, in bytes or as 16K.", valueName: "bytes"))
@@ -49,14 +50,8 @@ struct Emulate: ParsableCommand {
       inputs.input.isEmpty
       ? [model.inputs.map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0.zeroPoint), count: $0.byteCount) }]
       : try inputs.samples(for: model.inputs)
-    let emulator = try Emulator(board: try Board.named(board))
-    let result = try withKernels(description) { kernels in
-      try emulator.run(
-        blob: bytes, samples: samples, ramLimit: ram?.bytes, flashLimit: flash?.bytes, kernels: kernels)
-    }
-    for (index, sample) in samples.enumerated() where try model(sample) != result.outputs[index] {
-      throw PackError(.mismatch, "sample \(index): \(board) computes other bytes than this machine")
-    }
+    if board == "all" { return try runOnAllBoards(model, bytes, samples, description) }
+    let result = try run(on: try Board.named(board), model, bytes, samples, description)
     let outputs = OutputReport(result.outputs, boundaries: model.outputs, labels: description.labels, top: top)
     if json {
       return try printJSON(EmulationReport(result, board: board, outputs.samples))
@@ -74,6 +69,52 @@ struct Emulate: ParsableCommand {
     table.add("instructions to open", NumberText.grouped(result.openInstructions))
     table.add("instructions per inference", NumberText.grouped(result.runInstructions.max() ?? 0))
     print(table.text + "outputs byte-identical to this machine's\n", terminator: "")
+  }
+
+  /// Runs on one board; its outputs must be this machine's.
+  private func run(
+    on board: Board, _ model: Model, _ bytes: [UInt8], _ samples: [[[UInt8]]], _ description: BlobDescription
+  ) throws -> EmulationResult {
+    let result = try withKernels(description) { kernels in
+      try Emulator(board: board).run(
+        blob: bytes, samples: samples, ramLimit: ram?.bytes, flashLimit: flash?.bytes, kernels: kernels)
+    }
+    for (index, sample) in samples.enumerated() where try model(sample) != result.outputs[index] {
+      throw PackError(.mismatch, "sample \(index): \(board.name) computes other bytes than this machine")
+    }
+    return result
+  }
+
+  /// One row a board; a board that is too small says so.
+  private func runOnAllBoards(
+    _ model: Model, _ bytes: [UInt8], _ samples: [[[UInt8]]], _ description: BlobDescription
+  ) throws {
+    var table = Table([
+      .init("board"), .init("flash", .right), .init("RAM", .right), .init("arena", .right), .init("stack", .right),
+      .init("open", .right), .init("inference", .right), .init(""),
+    ])
+    var reports: [EmulationReport] = []
+    let boards = try Board.all().filter { $0.machine != nil }
+    let progress = ProgressLine("emulating", total: boards.count)
+    for (index, board) in boards.enumerated() {
+      do {
+        let result = try run(on: board, model, bytes, samples, description)
+        let outputs = OutputReport(result.outputs, boundaries: model.outputs, labels: description.labels, top: top)
+        reports.append(EmulationReport(result, board: board.name, outputs.samples))
+        let cost = result.runInstructions.max() ?? 0
+        let numbers = [
+          result.flashBytes, result.ramBytes, result.arenaBytes, result.stackBytes, result.openInstructions, cost,
+        ]
+        table.add([board.name] + numbers.map { NumberText.grouped($0) })
+      } catch let error as PackError where error.kind == .doesNotFit {
+        table.add([board.name, "", "", "", "", "", "", error.description])
+      }
+      progress.advance(to: index + 1)
+    }
+    progress.finish()
+    if json { return try printJSON(reports) }
+    print(table.text, terminator: "")
+    print("bytes, and instructions to open and per inference; outputs byte-identical to this machine's")
   }
 
   private func withKernels<Result>(_ description: BlobDescription, _ body: (URL?) throws -> Result) throws -> Result {

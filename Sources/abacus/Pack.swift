@@ -61,7 +61,7 @@ struct Pack: ParsableCommand {
       blobBytes = packed.blob.count
       arenaBytes = planned.plan.arenaBytes
       arenaLowerBound = planned.plan.lowerBound
-      arenaIsOptimal = planned.plan.isOptimal && planned.orderIsOptimal
+      arenaIsOptimal = planned.isOptimal
       stackBytes = planned.stackBytes
       operators = planned.program.steps.count
       inPlaceOperators = planned.inPlaceSteps

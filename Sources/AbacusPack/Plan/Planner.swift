@@ -4,8 +4,8 @@ import AbacusFormat
 public struct PlannedProgram {
   public let program: Program
   public let plan: ArenaPlan
-  /// True where no order of the steps has a lower peak.
-  public let orderIsOptimal: Bool
+  /// True where no order of the steps and no placement needs a smaller arena.
+  public let isOptimal: Bool
   public let inPlaceSteps: Int
   /// Upper bound for the stack of open, run and step, in bytes.
   public var stackBytes: Int { Int(Limits.stackBytes) }
@@ -18,7 +18,6 @@ public struct PlannedProgram {
     var program = lowered
     program.steps = search.order.map { lowered.steps[$0] }
     inPlaceSteps = program.mergeInPlace()
-    orderIsOptimal = search.isOptimal
 
     let lifetimes = Lifetimes(program)
     let intervals = lifetimes.intervals(order: Array(program.steps.indices))
@@ -43,6 +42,7 @@ public struct PlannedProgram {
       }
     }
     plan = ArenaPlan(blocks)
+    isOptimal = search.isOptimal && plan.arenaBytes <= search.peak
     self.program = program
     var offsets: [Program.TensorIndex: Int] = [:]
     for index in program.tensors.indices {

@@ -3,6 +3,8 @@ import Collections
 /// The order of steps that keeps the least memory alive at once.
 struct StepOrder {
   private(set) var order: [Int]
+  /// Most bytes alive at once in that order, scratch included, where every step works in place that can.
+  private(set) var peak: Int
   /// True where no other order has a lower peak.
   private(set) var isOptimal: Bool
 
@@ -14,18 +16,19 @@ struct StepOrder {
   init(_ program: Program) {
     let model = MemoryModel(program)
     order = Array(program.steps.indices)
-    isOptimal = false
-    guard !program.steps.isEmpty else {
-      isOptimal = true
-      return
-    }
     let known = model.peak(of: order)
+    peak = known
+    isOptimal = program.steps.isEmpty
+    if isOptimal { return }
     var queue: Heap<State> = [State(done: [], last: nil, live: model.initialBytes, peak: 0)]
     var best: [Set<Int>: Int] = [:]
     var visited = 0
     while let state = queue.popMax() {
       if state.done.count == program.steps.count {
-        if state.peak < known { order = state.path }
+        if state.peak < known {
+          order = state.path
+          peak = state.peak
+        }
         isOptimal = true
         return
       }
