@@ -197,6 +197,8 @@ public func checkMatrixMultiply(_ call: UnsafePointer<abacus_kernel_call>) -> ab
     try reachB.add(p.columns, p.columnStrideB)
     try reachB.add(p.depth, p.depthStrideB)
     try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
+    // Strides of 0 would let the depth, and the time of a run, be anything.
+    try require(p.depth <= check.elements(a))
     let rows = try product(batches, p.rows)
     try require(try product(rows, p.columns) == check.elements(output))
     if check.call.has(Operands.channels) {
@@ -343,6 +345,8 @@ public func checkCopy(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_statu
     try require(below.highest <= p.sourceOffset)
     try require(try sum(above.highest, p.sourceOffset) < check.elements(input))
     try require(try sum(target.highest, p.destinationOffset) < check.elements(output))
+    // No element is written twice, so that strides of 0 cannot make a run endless.
+    try require(try product(rows, p.dims[5]) <= check.elements(output))
     if check.call.has(Operands.weights) {
       try require(type == .int8)
       try check.constant(Operands.weights, .int8, count: 256)

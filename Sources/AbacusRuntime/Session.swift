@@ -63,12 +63,16 @@ struct Session {
       return
     }
     // Real zero: the zero point in the tensor's own width.
-    let width = tensor.elementType == ElementType.int16.rawValue ? 2 : 1
     let bytes = unsafe target.assumingMemoryBound(to: UInt8.self)
-    let low = UInt8(truncatingIfNeeded: tensor.zeroPoint)
-    let high = width == 2 ? UInt8(truncatingIfNeeded: tensor.zeroPoint &>> 8) : low
+    let width =
+      switch tensor.elementType {
+      case ElementType.int16.rawValue: 2
+      case ElementType.int32.rawValue: 4
+      default: 1
+      }
     for i in 0..<count {
-      unsafe bytes[i] = i & 1 == 0 ? low : high
+      let byte = i & (width &- 1)
+      unsafe bytes[i] = UInt8(truncatingIfNeeded: tensor.zeroPoint &>> Int16(truncatingIfNeeded: min(byte &* 8, 15)))
     }
   }
 

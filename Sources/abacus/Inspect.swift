@@ -82,11 +82,11 @@ struct Inspect: ParsableCommand {
     ])
     for index in blob.operators.indices {
       let record = blob.operators[index]
-      let inputs = [Operands.input, Operands.second].compactMap { blob.operand(index, $0) }.map(blob.name)
+      let inputs = [Operands.input, Operands.second].compactMap { blob.operand(index, $0) }.map { shortened(blob.name($0)) }
       let output = blob.operand(index, Operands.output)
       operators.add(
         "\(index)", blob.opcode(index).map { "\($0.symbol)" } ?? "?", inputs.joined(separator: ", "),
-        output.map(blob.name) ?? "", output.map(blob.shapeText) ?? "",
+        output.map { shortened(blob.name($0)) } ?? "", output.map(blob.shapeText) ?? "",
         "\((record.units + record.unitsPerStep - 1) / record.unitsPerStep)")
     }
     result += operators.text + "\n"
@@ -100,7 +100,7 @@ struct Inspect: ParsableCommand {
       let role =
         blob.inputs.contains(index) ? "input" : blob.outputs.contains(index) ? "output" : nil
       memory.add(
-        "\(index)", blob.name(index), ElementType(rawValue: tensor.elementType).map { "\($0)" } ?? "?",
+        "\(index)", shortened(blob.name(index)), ElementType(rawValue: tensor.elementType).map { "\($0)" } ?? "?",
         blob.shapeText(index), tensor.scaleMultiplier == 0 ? "" : short(tensor.scale),
         tensor.scaleMultiplier == 0 ? "" : "\(tensor.zeroPoint)",
         tensor.placement == Placement.constant.rawValue ? "flash" : role ?? "arena",
@@ -183,6 +183,11 @@ extension TensorRecord {
   var scale: Double {
     Double(scaleMultiplier) * Double(sign: .plus, exponent: -Int(scaleShift), significand: 1)
   }
+}
+
+/// Names of converters run to hundreds of characters; tables show both ends (--json has the whole).
+private func shortened(_ name: String) -> String {
+  name.count <= 44 ? name : "\(name.prefix(20))...\(name.suffix(21))"
 }
 
 func versionText(_ version: UInt32) -> String {

@@ -44,8 +44,16 @@ public struct BlobDescription {
   /// Bytes of one section.
   public func bytes(of section: Section) -> Int { Int(header.sections[section.rawValue].bytes) }
 
-  /// The name of a tensor, or its index where names were stripped.
-  public func name(_ tensor: Int) -> String { names.isEmpty ? "#\(tensor)" : names[tensor] }
+  /// The name of a tensor; for one without, what it is to the first operator that uses it.
+  public func name(_ tensor: Int) -> String {
+    if !names.isEmpty && !names[tensor].isEmpty { return names[tensor] }
+    for index in operators.indices {
+      for slot in 0..<Limits.maximumOperands where operand(index, slot) == tensor {
+        return "\(Operands.name(slot)) of operator \(index)"
+      }
+    }
+    return "tensor \(tensor)"
+  }
 
   public func opcode(_ index: Int) -> Opcode? { Opcode(rawValue: operators[index].opcode) }
 
@@ -132,6 +140,22 @@ extension Status {
     case .arenaTooSmall: "the arena is too small"
     case .badArgument: "an input has the wrong size, or an index is out of range"
     case .notReady: "the model is not open"
+    }
+  }
+}
+
+extension Operands {
+  /// What an operand slot holds.
+  static func name(_ slot: Int) -> String {
+    switch slot {
+    case output: "output"
+    case input: "input"
+    case second: "second input"
+    case weights: "weights"
+    case channels: "bias and multiplier"
+    case shifts: "shifts"
+    case scratch: "scratch"
+    default: "operand \(slot)"
     }
   }
 }

@@ -122,7 +122,9 @@ struct BlobWriter {
     }
     indices[tensor] = records.count
     records.append(record)
-    names.append(source.name)
+    // Constants and scratch are told by their place among an operator's operands; their names would
+    // only take flash.
+    if case .buffer = source.storage { names.append(source.name) } else { names.append("") }
     return records.count - 1
   }
 
@@ -159,13 +161,16 @@ struct BlobWriter {
   // MARK: Names and metadata
 
   private func nameBytes() -> [UInt8] {
+    if names.isEmpty { return [] }
     var table: [UInt8] = []
-    var strings: [UInt8] = []
+    // The first string is the empty one, which all tensors without a name share.
+    var strings: [UInt8] = [0]
     for name in names {
-      table += littleEndianBytes(UInt32(names.count * 4 + strings.count))
-      strings += Array(name.utf8.filter { $0 != 0 }) + [0]
+      let text = name.utf8.filter { $0 != 0 }
+      table += littleEndianBytes(UInt32(names.count * 4 + (text.isEmpty ? 0 : strings.count)))
+      if !text.isEmpty { strings += text + [0] }
     }
-    return names.isEmpty ? [] : table + strings
+    return table + strings
   }
 
   private func metadataBytes() -> [UInt8] {

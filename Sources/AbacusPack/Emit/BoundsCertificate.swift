@@ -8,12 +8,14 @@ public struct BoundsCertificate {
     public let opcode: Opcode
     /// Largest magnitude of any accumulator.
     public let bound: Int64
-    /// Bits that it leaves unused in 32.
-    public var headroom: Double { bound == 0 ? 31 : 31 - Double(bound).log2 }
+    /// Largest value that the accumulator holds; a softmax sums without a sign.
+    public var limit: Int64 { opcode == .softmax ? Int64(UInt32.max) : Int64(Int32.max) }
+    /// Bits that the bound leaves unused.
+    public var headroom: Double { (opcode == .softmax ? 32 : 31) - (bound == 0 ? 0 : Double(bound).log2) }
   }
 
   public let rows: [Row]
-  public var holds: Bool { rows.allSatisfy { $0.bound <= Int64(Int32.max) } }
+  public var holds: Bool { rows.allSatisfy { $0.bound <= $0.limit } }
 
   public init(_ blob: BlobDescription) {
     rows = blob.operators.indices.compactMap { index in

@@ -30,8 +30,8 @@ extension Graph {
         tensors[integer].quantization != nil
       else { continue }
       if !inputs.contains(integer) && !outputs.contains(integer) { tensors[integer].name = tensors[id].name }
+      // The writer goes with `prune` where nothing else reads it.
       outputs[position] = integer
-      if !nodes.contains(where: { $0.inputs.contains(id) }) { nodes.remove(at: writer) }
     }
   }
 

@@ -59,7 +59,9 @@ final class TFLiteTensorSource {
         .unsupported,
         "this type is not supported for \(stored == nil ? "values" : "constants"); supported: \(names)")
     }
-    var tensor = Tensor(name: try source.name(), shape: shape, type: type)
+    // The converter strings the names of fused operators together; the first is the last of them.
+    let name = try source.name().prefix { $0 != ";" }
+    var tensor = Tensor(name: String(name), shape: shape, type: type)
     if tensor.name.isEmpty { tensor.name = "tensor \(index)" }
     if let stored {
       let expected = type == .int4 ? (count + 1) / 2 : count * type.bytes

@@ -13,12 +13,16 @@ extension Lowering {
     switch function {
     case .add, .subtract:
       let sign = function == .add ? 1.0 : -1.0
+      // The sum is not saturated before it is clamped.
+      try proveBound(
+        Int64((ratioA * Double(a.reach) + ratioB * Double(b.reach)).rounded(.up)) + 1, node)
       let shared = SharedShift([ratioA, sign * ratioB], bits: 30)
       try addBinary(node, .add, a, b, output, activation, shift: shared.shift) {
         $0.multiplierA = shared.multipliers[0]
         $0.multiplierB = shared.multipliers[1]
       }
     case .multiply:
+      try checkFactor(a.scale * b.scale / output.scale, node)
       let dyadic = Dyadic(a.scale * b.scale / output.scale)
       try addBinary(node, .multiply, a, b, output, activation, shift: dyadic.shift) {
         $0.multiplierA = dyadic.multiplier
@@ -27,6 +31,7 @@ extension Lowering {
       // The difference on a grid that fills 15 bits, so that its square fits 30.
       let reach = Double(a.reach) * a.scale + Double(b.reach) * b.scale
       let grid = reach / 32_000
+      try checkFactor(grid * grid / output.scale, node)
       let inner = SharedShift([a.scale / grid, -b.scale / grid], bits: 30)
       let outer = Dyadic(grid * grid / output.scale)
       try addBinary(node, .squaredDifference, a, b, output, activation, shift: outer.shift) {
@@ -50,8 +55,9 @@ extension Lowering {
     let a = try quantized(try input(node, 0), node)
     let slope = try quantized(try input(node, 1), node)
     let output = try quantized(try makeOutput(node), node)
-    let shared = SharedShift([a.scale / output.scale, a.scale * slope.scale / output.scale])
-    try checkFactor(a.scale / output.scale, node)
+    let factors = [a.scale / output.scale, a.scale * slope.scale / output.scale]
+    for factor in factors { try checkFactor(factor, node) }
+    let shared = SharedShift(factors)
     try addBinary(node, .prelu, a, slope, output, .none, shift: shared.shift) {
       $0.multiplierA = shared.multipliers[0]
       $0.multiplierB = shared.multipliers[1]

@@ -126,6 +126,10 @@ extension Lowering {
     guard weights.shape.count == 2 else {
       throw PackError(.malformed, "\(node.origin): weights have shape \(weights.shape), expected [out, in]")
     }
+    guard weights.type == .int8 || weights.type == .int4 else {
+      throw PackError(
+        .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8 or uint8")
+    }
     try addFullyConnected(
       node, activation, weights: weights, codes: try weights.integers(), channels: weights.shape[0],
       depth: weights.shape[1], axis: 0)
@@ -164,7 +168,7 @@ extension Lowering {
   /// the transposed weights. False where it is not of that form.
   func lowerAsFullyConnected(_ node: Node, transposeA: Bool, transposeB: Bool) throws -> Bool {
     let b = try source(node, 1)
-    guard b.isConstant, !transposeA, b.shape.count >= 2, b.shape.dropLast(2).allSatisfy({ $0 == 1 }),
+    guard b.isConstant, b.type == .int8, !transposeA, b.shape.count >= 2, b.shape.dropLast(2).allSatisfy({ $0 == 1 }),
       b.quantization?.isPerTensor == true
     else { return false }
     let (rows, columns) = (b.shape[b.shape.count - 2], b.shape[b.shape.count - 1])
@@ -216,7 +220,7 @@ extension Lowering {
       channelOf: { $0 / depth })
     let coversInput =
       groups == 1 && input.elementCount == input.shape[0] * depth && output.shape[1] == 1
-      && output.shape[2] == 1 && window.padBefore == [0, 0]
+      && output.shape[2] == 1 && window.padBefore == [0, 0] && window.padAfter == [0, 0]
     let outputStage = stage(output, activation, shift: folded.multipliers.shift)
     var step: Program.Step
     if coversInput {

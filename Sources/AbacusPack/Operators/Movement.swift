@@ -25,8 +25,10 @@ extension Lowering {
     var view = program.tensors[index]
     let id = node.outputs[0]
     let bytes = offset * Int(view.type.bits) / 8
+    var isConstant = false
     switch view.storage {
     case .constant(let data):
+      isConstant = true
       let count = shape.reduce(1, *) * Int(view.type.bits) / 8
       view.storage = .constant(Array(data[bytes..<bytes + count]))
     case .buffer(let buffer, let start):
@@ -36,12 +38,15 @@ extension Lowering {
     }
     view.name = graph.tensors[id].name
     view.shape = shape
-    let viewIndex = program.addTensor(view)
-    if try hasSameMeaning(viewIndex, id) && bytes % Int(Limits.tensorAlignment) == 0 {
-      return bindOutput(node, to: viewIndex)
+    // A part of a constant has bytes of its own, and so a place of its own.
+    let isAligned = isConstant || bytes % Int(Limits.tensorAlignment) == 0
+    if try hasSameMeaning(index, id) && isAligned {
+      return bindOutput(node, to: program.addTensor(view))
     }
     let output = try makeOutput(node)
-    addCopy(from: viewIndex, to: output, table: try codeTable(node, viewIndex, output), origin: node.origin)
+    addCopy(
+      from: index, to: output, loops: LoopNest(extents: [view.elementCount], strides: [[1], [1]]),
+      sourceOffset: offset, table: try codeTable(node, index, output), origin: node.origin)
   }
 
   /// True where codes mean the same in a program tensor and in a graph tensor.
@@ -283,6 +288,15 @@ extension Lowering {
       }
     }
     func extent(_ shape: ArraySlice<Int>) -> Int { shape.reduce(1, *) }
+    guard indices.shape[..<batchDimensions] == data.shape[..<batchDimensions],
+      extent(data.shape[..<axis]) * extent(indices.shape[batchDimensions...])
+        * extent(data.shape[(axis + 1)...]) == program.tensors[target].elementCount
+    else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): \(indices.shape) indices along dimension \(axis) of \(data.shape) do not give "
+          + "\(program.tensors[target].shape)")
+    }
     let parameters = GatherParameters(
       batch: UInt32(extent(data.shape[..<batchDimensions])),
       outer: UInt32(extent(data.shape[batchDimensions..<axis])), axis: UInt32(data.shape[axis]),

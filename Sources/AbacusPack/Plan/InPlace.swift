@@ -35,12 +35,15 @@ extension Program {
     }
     if outputs.contains(where: { location(of: $0)?.buffer == source.buffer }) { return false }
     if steps.indices.dropFirst(step + 1).contains(where: { touches($0, source.buffer) }) { return false }
-    // ... the output is not there yet, and no other operand of this step lies in the same buffer.
+    // ... the output is not there yet, and this step reads the memory in no other way: a second view
+    // of it may be broadcast, and would see elements that are overwritten already.
     if steps.indices.prefix(step).contains(where: { touches($0, target.buffer) }) { return false }
     if inputs.contains(where: { location(of: $0)?.buffer == target.buffer }) { return false }
     return !steps[step].operands.values.contains { operand in
       guard operand != input, let other = location(of: operand) else { return false }
-      return other.buffer == source.buffer && other.offset != source.offset
+      // Elements of another extent, even from the same byte on, are read at other moments.
+      return other.buffer == source.buffer
+        && (other.offset != source.offset || tensors[operand].byteCount != tensors[input].byteCount)
     }
   }
 }

@@ -169,6 +169,11 @@ final class Lowering {
     _ id: Graph.TensorID, context: String
   ) throws -> (ElementType, scale: Double?, zeroPoint: Int) {
     let tensor = graph.tensors[id]
+    if let scale = tensor.quantization?.scales.first(where: { !($0.magnitude < 0x1p28) }) {
+      throw PackError(
+        .unsupported,
+        "\(context): tensor \"\(tensor.name)\" has the scale \(scale); less than 2^28 is supported")
+    }
     switch tensor.type {
     case .int32, .int64:
       return (.int32, tensor.quantization?.scales.first, 0)
@@ -199,10 +204,15 @@ final class Lowering {
   private func output(_ id: Graph.TensorID) throws -> Program.TensorIndex {
     if let index = mapped[id], case .buffer = program.tensors[index].storage { return index }
     let tensor = graph.tensors[id]
-    guard let data = tensor.data else {
+    let constant: Program.TensorIndex
+    if let index = mapped[id] {
+      // A part of a constant.
+      constant = index
+    } else if let data = tensor.data {
+      constant = try makeConstant(id, data, context: "model output")
+    } else {
       throw PackError(.malformed, "model output \"\(tensor.name)\" is never computed")
     }
-    let constant = try mapped[id] ?? makeConstant(id, data, context: "model output")
     let target = try makeTensor(id, context: "model output")
     addCopy(from: constant, to: target, origin: "model output \"\(tensor.name)\"")
     return target

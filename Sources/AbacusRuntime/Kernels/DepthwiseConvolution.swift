@@ -116,6 +116,8 @@ private struct DepthwiseKernel {
   /// Four neighbouring channels at a time, over the taps inside the image.
   @inline(__always)
   private func fourChannels(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ channel: Int) -> SIMD4<Int32> {
+    // A window that lies wholly in the padding has no first pixel.
+    if taps.rows.isEmpty || taps.columns.isEmpty { return SIMD4(repeating: 0) }
     let firstTap = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
     return depthwiseSums(
       image.dropping(taps.firstPixel &* channelsOut &+ channel),
