@@ -24,14 +24,25 @@ struct Embed: ParsableCommand {
   var name: String?
 
   func run() throws {
+    guard !output.hasSuffix("/") else {
+      throw PackError(.file, "\(output): ends in a slash; give a folder and the name of the files in it")
+    }
     let bytes = try readFile(blob)
     let description = try BlobDescription(bytes, name: blob)
     let fileName = URL(fileURLWithPath: output).lastPathComponent
     let writer = try EmbedWriter(
       name: name ?? fileName.replacingOccurrences(of: "-", with: "_"), blob: bytes, description: description)
     // The header includes nothing of the others, so each file is complete in itself.
-    for (suffix, text) in [(".h", writer.header), (".S", writer.assembly), ("_kernels.c", writer.kernels)] {
-      try AtomicFile.write(text, to: output + suffix)
+    var created: [String] = []
+    do {
+      for (suffix, text) in [(".h", writer.header), (".S", writer.assembly), ("_kernels.c", writer.kernels)] {
+        let isNew = !FileManager.default.fileExists(atPath: output + suffix)
+        try AtomicFile.write(text, to: output + suffix)
+        if isNew { created.append(output + suffix) }
+      }
+    } catch {
+      for file in created { try? FileManager.default.removeItem(atPath: file) }
+      throw error
     }
     let operators = description.neededOperators.map { "\($0.symbol)" }.joined(separator: ", ")
     print("\(output).h, \(output).S, \(output)_kernels.c: \(NumberText.grouped(bytes.count)) bytes; operators: \(operators)")

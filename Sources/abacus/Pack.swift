@@ -36,10 +36,12 @@ struct Pack: ParsableCommand {
     let packed: PackedModel
     do {
       packed = try Packer.pack(try ModelFile.load(model), options: options)
-    } catch let error as PackError where error.kind != .file {
+    } catch let error as PackError where !error.description.hasPrefix(model) {
       throw PackError(error.kind, "\(model): \(error.description)")
     }
     try AtomicFile.write(packed.blob, to: output)
+    // There the blob is the answer.
+    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(output) { return }
     let summary = Summary(packed, output)
     if json { try printJSON(summary) } else { print(summary.text, terminator: "") }
   }

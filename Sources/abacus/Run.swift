@@ -42,10 +42,10 @@ struct Run: ParsableCommand {
     progress.finish()
     if let outputFile { try write(results, model, to: outputFile) }
     let report = OutputReport(results, boundaries: model.outputs, labels: description.labels, top: top)
-    if show {
-      print(try gallery(try inputs.pictures(of: samples, model.inputs), captions: report.captions), terminator: "")
-    } else if json {
+    if json {
       try printJSON(report.samples)
+    } else if show {
+      print(try gallery(try inputs.pictures(of: samples, model.inputs), captions: report.captions), terminator: "")
     } else if outputFile == nil {
       print(report.text, terminator: "")
     }

@@ -22,6 +22,13 @@ public struct BlobDescription {
     self.blob = blob
     let header = BlobDescription.load(blob, 0, HeaderRecord.self)
     self.header = header
+    // The runtime leaves this to the firmware (abacus_checksum); a host has the time.
+    var content = CRC32()
+    for byte in blob[..<HeaderRecord.checkedBytes] { content.add(byte) }
+    for byte in blob[HeaderRecord.bytes..<Int(header.blobBytes)] { content.add(byte) }
+    guard content.value == header.contentChecksum else {
+      throw PackError(.malformed, "\(name): \(Status.corrupt.explanation)")
+    }
     func records<Record: BitwiseCopyable>(_ section: Section, _ count: Int, _: Record.Type) -> [Record] {
       let offset = Int(header.sections[section.rawValue].offset)
       return (0..<count).map {

@@ -1,4 +1,5 @@
 import AbacusFormat
+import Foundation
 
 /// How large the accumulators of each operator can become, computed from the constants that are
 /// actually in the blob.
@@ -11,7 +12,7 @@ public struct BoundsCertificate {
     /// Largest value that the accumulator holds; a softmax sums without a sign.
     public var limit: Int64 { opcode == .softmax ? Int64(UInt32.max) : Int64(Int32.max) }
     /// Bits that the bound leaves unused.
-    public var headroom: Double { (opcode == .softmax ? 32 : 31) - (bound == 0 ? 0 : Double(bound).log2) }
+    public var headroom: Double { (opcode == .softmax ? 32 : 31) - (bound == 0 ? 0 : log2(Double(bound))) }
   }
 
   public let rows: [Row]
@@ -86,9 +87,4 @@ public struct BoundsCertificate {
     }
     return (0..<count).map { Int64(biases[2 * $0].magnitude) + 128 * sums[$0] }.max()
   }
-}
-
-extension Double {
-  /// Logarithm to base 2.
-  fileprivate var log2: Double { Double(exponent) + (significand - 1) }
 }

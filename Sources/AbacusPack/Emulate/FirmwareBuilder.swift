@@ -12,6 +12,8 @@ public struct FirmwareBuilder: Sendable {
 
   /// The firmware with every kernel; returns the file of its linked image.
   public func generic() throws(PackError) -> URL {
+    let lock = try lockBuildFolder()
+    defer { _ = close(lock) }
     let image = products.appending(path: "Firmware")
     let stamp = buildFolder.appending(path: "sources.stamp")
     let fingerprint = try sourceFingerprint()
@@ -57,6 +59,15 @@ public struct FirmwareBuilder: Sendable {
         "--gc-sections", "--defsym", "main=Firmware_main", "-L", project.targets.appending(path: "common").path,
         "-T", project.targets.appending(path: "\(board.name)/linker.ld").path, "-o", image.path, object.path,
       ] + kept)
+  }
+
+  /// Waits until nobody else builds this board; the lock lasts until the descriptor is closed.
+  private func lockBuildFolder() throws(PackError) -> Int32 {
+    try? FileManager.default.createDirectory(at: buildFolder, withIntermediateDirectories: true)
+    let descriptor = open(buildFolder.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw PackError(.file, "\(buildFolder.path) cannot be made or opened") }
+    while flock(descriptor, LOCK_EX) != 0 && errno == EINTR {}
+    return descriptor
   }
 
   private var buildFolder: URL { project.buildFolder(of: board) }

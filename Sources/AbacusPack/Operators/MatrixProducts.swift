@@ -77,13 +77,21 @@ extension Lowering {
         "\(node.origin): bias \"\(bias.name)\" must be a constant of \(weightScales.count) elements")
     }
     let codes = try bias.integers()
-    return weightScales.indices.map { channel in
+    guard codes.allSatisfy({ $0.magnitude <= Int32.max }) else {
+      throw PackError(.unsupported, "\(node.origin): bias \"\(bias.name)\" has values beyond 32 bits")
+    }
+    return try weightScales.indices.map { channel in
       let grid = input.scale * weightScales[channel]
       guard let scales = bias.quantization?.scales, !scales.isEmpty else { return Int64(codes[channel]) }
       let ratio = scales[scales.count == 1 ? 0 : channel] / grid
       // Converters store the product of two floats; anything further off is another grid.
       if abs(ratio - 1) < 1e-3 || !ratio.isFinite { return Int64(codes[channel]) }
-      return Int64((Double(codes[channel]) * ratio).rounded())
+      let value = (Double(codes[channel]) * ratio).rounded()
+      guard value.magnitude <= Double(Int32.max) else {
+        throw PackError(
+          .unsupported, "\(node.origin): bias \"\(bias.name)\" is \(value) steps of its layer, beyond 32 bits")
+      }
+      return Int64(value)
     }
   }
 
@@ -174,6 +182,10 @@ extension Lowering {
     let (rows, columns) = (b.shape[b.shape.count - 2], b.shape[b.shape.count - 1])
     let codes = try b.integers()
     let (channels, depth) = transposeB ? (rows, columns) : (columns, rows)
+    let a = try source(node, 0)
+    guard a.shape.last == depth else {
+      throw PackError(.malformed, "\(node.origin): \(a.shape) times \(b.shape): the inner dimensions differ")
+    }
     let ordered =
       transposeB
       ? codes : (0..<channels).flatMap { n in (0..<depth).map { codes[$0 * columns + n] } }

@@ -159,7 +159,11 @@ final class Lowering {
       throw PackError(
         .unsupported, "\(context): tensor \"\(tensor.name)\" has an empty or unknown dimension: \(tensor.shape)")
     }
-    guard tensor.elementCount * tensor.type.bytes <= Int(Limits.maximumTensorBytes) else {
+    let bytes = tensor.shape.reduce(tensor.type.bytes) { size, extent in
+      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      return overflow ? .max : product
+    }
+    guard bytes <= Int(Limits.maximumTensorBytes) else {
       throw PackError(.unsupported, "\(context): tensor \"\(tensor.name)\" is larger than 1 GiB")
     }
   }

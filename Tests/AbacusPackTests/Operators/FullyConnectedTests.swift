@@ -1,3 +1,4 @@
+import AbacusFormat
 import Testing
 
 @testable import AbacusPack
@@ -27,6 +28,14 @@ import Testing
         }
       }
     }
+  }
+
+  @Test func channelsFarApartHaveShiftsOfTheirOwn() throws {
+    let far = try Packer.pack(
+      layer(1, rows: 1, depth: 8, channels: 4, WeightStyle(spread: 1e12)).graph)
+    #expect(far.planned.program.steps[0].operands[Operands.shifts] != nil)
+    let near = try Packer.pack(layer(1, rows: 1, depth: 8, channels: 4, WeightStyle()).graph)
+    #expect(near.planned.program.steps[0].operands[Operands.shifts] == nil)
   }
 
   @Test(arguments: [Activation.relu, .relu6, .reluN1To1])

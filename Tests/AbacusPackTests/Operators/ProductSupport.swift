@@ -12,7 +12,7 @@ struct WeightStyle {
   static let all = [
     WeightStyle(), WeightStyle(perChannel: false), WeightStyle(hasBias: false),
     WeightStyle(perChannel: false, zeroPoint: 9), WeightStyle(zeroPoint: -70),
-    WeightStyle(spread: 1e6),
+    WeightStyle(spread: 1e12),
   ]
 }
 
@@ -27,8 +27,13 @@ extension TestGraph {
   ) -> (weights: Graph.TensorID, bias: Graph.TensorID?, outputScale: Double) {
     let channels = shape[axis]
     let center = 0.02
-    let scales = (0..<(style.perChannel ? channels : 1)).map { _ in
+    var scales = (0..<(style.perChannel ? channels : 1)).map { _ in
       scale(center, spread: style.spread.squareRoot())
+    }
+    if style.spread > 1000 && scales.count > 1 {
+      // So far apart that no shift serves both.
+      scales[0] = center * style.spread.squareRoot()
+      scales[1] = center / style.spread.squareRoot()
     }
     let weights = constant(
       shape,
