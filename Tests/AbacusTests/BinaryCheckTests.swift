@@ -36,6 +36,15 @@ struct BinaryCheckTests {
     #expect(findings.undefined.subtracting(Self.wanted) == [])
   }
 
+  /// The inner loops reach the instructions that a CPU has for them.
+  @Test(arguments: [("mps3-an547", "vmlava"), ("mps2-an386", "smlad"), ("mps2-an500", "smlad")])
+  func dotProductsUseTheirInstruction(name: String, instruction: String) throws {
+    let board = try Board.named(name)
+    let image = try FirmwareBuilder(board: board).generic().path(percentEncoded: false)
+    let instructions = try BinaryCheck.instructions(of: image, architecture(of: board))
+    #expect(instructions.contains { $0.mnemonic.hasPrefix(instruction) })
+  }
+
   // MARK: The check can fail
 
   private static let multiply = "float canary(float a, float b) { return a * b; }"
