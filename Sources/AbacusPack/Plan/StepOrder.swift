@@ -20,7 +20,7 @@ struct StepOrder {
     peak = known
     isOptimal = program.steps.isEmpty
     if isOptimal { return }
-    var queue: Heap<State> = [State(done: [], last: nil, live: model.initialBytes, peak: 0)]
+    var queue: Heap<State> = [State(done: [], last: nil, live: model.initialBytes, peak: model.initialBytes)]
     var best: [Set<Int>: Int] = [:]
     var visited = 0
     while let state = queue.popMax() {
@@ -130,7 +130,7 @@ private struct MemoryModel {
   }
 
   func peak(of order: [Int]) -> Int {
-    var state = StepOrder.State(done: [], last: nil, live: initialBytes, peak: 0)
+    var state = StepOrder.State(done: [], last: nil, live: initialBytes, peak: initialBytes)
     for step in order { state = execute(step, after: state) }
     return state.peak
   }
