@@ -16,20 +16,8 @@ func dot(_ x: Elements<Int8>, _ w: Elements<Int8>, _ depth: Int) -> Int32 {
 func dot(
   _ x0: Elements<Int8>, _ x1: Elements<Int8>, _ w0: Elements<Int8>, _ w1: Elements<Int8>, _ depth: Int
 ) -> SIMD4<Int32> {
-  var s00: Int32 = 0
-  var s01: Int32 = 0
-  var s10: Int32 = 0
-  var s11: Int32 = 0
-  for k in 0..<depth {
-    let a = Int32(x0[k])
-    let b = Int32(x1[k])
-    let c = Int32(w0[k])
-    let d = Int32(w1[k])
-    s00 = s00 &+ a &* c
-    s01 = s01 &+ a &* d
-    s10 = s10 &+ b &* c
-    s11 = s11 &+ b &* d
-  }
-  return SIMD4(s00, s01, s10, s11)
+  var sums = FourProducts()
+  for k in 0..<depth { sums.add(x0[k], x1[k], w0[k], w1[k]) }
+  return sums.vector
 }
 #endif

@@ -43,33 +43,23 @@ func dot(_ x: Elements<Int8>, _ w: Elements<Int8>, _ depth: Int) -> Int32 {
 func dot(
   _ x0: Elements<Int8>, _ x1: Elements<Int8>, _ w0: Elements<Int8>, _ w1: Elements<Int8>, _ depth: Int
 ) -> SIMD4<Int32> {
-  var s00: Int32 = 0
-  var s01: Int32 = 0
-  var s10: Int32 = 0
-  var s11: Int32 = 0
+  var sums = FourProducts()
   var k = 0
   while k &+ 4 <= depth {
     let a = Quad(x0, k)
     let b = Quad(x1, k)
     let c = Quad(w0, k)
-    s00 = a.product(c, s00)
-    s10 = b.product(c, s10)
+    sums.s00 = a.product(c, sums.s00)
+    sums.s10 = b.product(c, sums.s10)
     let d = Quad(w1, k)
-    s01 = a.product(d, s01)
-    s11 = b.product(d, s11)
+    sums.s01 = a.product(d, sums.s01)
+    sums.s11 = b.product(d, sums.s11)
     k = k &+ 4
   }
   while k < depth {
-    let a = Int32(x0[k])
-    let b = Int32(x1[k])
-    let c = Int32(w0[k])
-    let d = Int32(w1[k])
-    s00 = s00 &+ a &* c
-    s01 = s01 &+ a &* d
-    s10 = s10 &+ b &* c
-    s11 = s11 &+ b &* d
+    sums.add(x0[k], x1[k], w0[k], w1[k])
     k = k &+ 1
   }
-  return SIMD4(s00, s01, s10, s11)
+  return sums.vector
 }
 #endif
