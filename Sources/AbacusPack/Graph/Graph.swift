@@ -12,6 +12,9 @@ public struct Graph: Sendable {
   public var nodes: [Node]
   public var inputs: [TensorID]
   public var outputs: [TensorID]
+  /// How many tokens the session has seen, in graphs that decode one token a run: one int32 that is
+  /// 0 after a reset and that every run advances by one.
+  public var position: TensorID?
 
   public init(
     name: String = "", tensors: [Tensor] = [], nodes: [Node] = [], inputs: [TensorID] = [],
@@ -148,6 +151,52 @@ public enum Operation: Sendable, Equatable {
   /// input: the same real values with the output's type, scale and zero point. Also stands for
   /// quantize (float input) and dequantize (float output).
   case requantize
+  /// input, scale? [n], bias? [n]: over the last dimension,
+  /// (x - mean) / sqrt(variance + epsilon) * scale + bias
+  case layerNormalization(epsilon: Double)
+  /// input, scale? [n]: over the last dimension, x / sqrt(mean(x^2) + epsilon) * scale
+  case rmsNormalization(epsilon: Double)
+  /// query [..., n, heads * d], key [..., m, keyValueHeads * d], value [..., m, keyValueHeads * dv],
+  /// mask?, position?; output [..., n, heads * dv]. Heads lie side by side in the last dimension.
+  /// The mask holds one number for each key, [..., m]: 0 where it must not be looked at.
+  /// With a position (one int32) query i stands at position + i and the keys are a cache whose
+  /// later rows are not yet filled.
+  case attention(AttentionAttributes)
+  /// input [..., n, heads * d], cosines [positions, d / 2], sines [positions, d / 2], position?:
+  /// rotary position embedding; row i stands at position i, or at position + i.
+  case rotary(RotaryAttributes)
+  /// rows [..., n, width], position; output [..., context, width]: a state of the session in which
+  /// row i stands at position + i, and what earlier runs have written stays.
+  case cacheAppend
+}
+
+/// Scaled dot-product attention: softmax(query * key^T * scale) * value, head by head. Query head h
+/// reads key/value head h / (heads / keyValueHeads).
+public struct AttentionAttributes: Sendable, Equatable {
+  public var heads: Int
+  public var keyValueHeads: Int
+  public var scale: Double
+  /// A query sees only keys at its own position and before.
+  public var isCausal: Bool
+
+  public init(heads: Int, keyValueHeads: Int, scale: Double, isCausal: Bool) {
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.scale = scale
+    self.isCausal = isCausal
+  }
+}
+
+/// Rotary position embedding (RoPE, arXiv 2104.09864).
+public struct RotaryAttributes: Sendable, Equatable {
+  public var heads: Int
+  /// Pairs are (2i, 2i + 1); otherwise (i, i + d / 2).
+  public var isInterleaved: Bool
+
+  public init(heads: Int, isInterleaved: Bool) {
+    self.heads = heads
+    self.isInterleaved = isInterleaved
+  }
 }
 
 /// Window, strides, dilations and explicit padding of a convolution or pool.
@@ -180,6 +229,7 @@ public enum Activation: String, Sendable {
 
 public enum BinaryFunction: String, Sendable {
   case add, subtract, multiply, squaredDifference, maximum, minimum
+  case divide, power
 }
 
 /// Functions of one value; the packer turns each into a 256-entry table.
@@ -190,6 +240,9 @@ public enum UnaryFunction: Sendable, Equatable {
   case sigmoid, tanh, hardSwish, hardSigmoid, silu, softplus
   case gelu(approximate: Bool)
   case exp, log, sqrt, rsqrt, square, abs, negate, reciprocal, sine, cosine, floor, ceil, round, sign, erf
+  /// x * sigmoid(1.702 x)
+  case quickGelu
+  case clip(low: Double, high: Double)
 }
 
 public enum PoolKind: String, Sendable { case max, average }

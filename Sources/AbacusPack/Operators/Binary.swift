@@ -48,6 +48,11 @@ extension Lowering {
         $0.multiplierA = shared.multipliers[0]
         $0.multiplierB = shared.multipliers[1]
       }
+    case .divide, .power:
+      throw PackError(
+        .unsupported,
+        "\(node.origin): \(function.rawValue) of two run-time tensors has no integer form; a constant divisor "
+          + "can be folded into a multiplication")
     }
   }
 

@@ -119,6 +119,8 @@ extension UnaryFunction {
     case .round: x.rounded(.toNearestOrEven)
     case .sign: x > 0 ? 1 : (x < 0 ? -1 : 0)
     case .erf: Foundation.erf(x)
+    case .quickGelu: x / (1 + Foundation.exp(-1.702 * x))
+    case .clip(let low, let high): min(max(x, low), high)
     }
   }
 }

@@ -22,7 +22,7 @@ import Testing
     case .add, .subtract: a + b
     case .multiply: a * b * 100
     case .squaredDifference: (a + b) * (a + b) * 160
-    case .maximum, .minimum: max(a, b)
+    case .maximum, .minimum, .divide, .power: max(a, b)
     }
   }
 

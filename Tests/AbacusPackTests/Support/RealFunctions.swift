@@ -35,6 +35,8 @@ extension RealReference {
     case .round: rint(x)
     case .sign: x == 0 ? 0 : x / Swift.abs(x)
     case .erf: 1 - erfc(x)
+    case .quickGelu: x * 0.5 * (1 + tanh(0.851 * x))
+    case .clip(let low, let high): x < low ? low : (x > high ? high : x)
     }
   }
 
@@ -43,6 +45,7 @@ extension RealReference {
     .relu, .relu6, .reluN1To1, .relu0To1, .leakyRelu(slope: 0.1), .leakyRelu(slope: 1.5), .elu(alpha: 1),
     .elu(alpha: 0.3), .sigmoid, .tanh, .hardSwish, .hardSigmoid, .silu, .softplus,
     .gelu(approximate: false), .gelu(approximate: true), .exp, .log, .sqrt, .rsqrt, .square, .abs,
-    .negate, .reciprocal, .sine, .cosine, .floor, .ceil, .round, .sign, .erf,
+    .negate, .reciprocal, .sine, .cosine, .floor, .ceil, .round, .sign, .erf, .quickGelu,
+    .clip(low: -0.4, high: 1.2),
   ]
 }

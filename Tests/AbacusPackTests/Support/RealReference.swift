@@ -53,6 +53,8 @@ enum RealReference {
       return gather(x, second(), axis, batchDimensions, shape)
     case .softmax(let beta):
       return softmax(x, beta)
+    case .layerNormalization, .rmsNormalization, .attention, .rotary, .cacheAppend:
+      preconditionFailure("\(operation) has no reference here")
     }
   }
 
@@ -66,6 +68,8 @@ enum RealReference {
     case .squaredDifference: (a - b) * (a - b)
     case .maximum: a > b ? a : b
     case .minimum: a < b ? a : b
+    case .divide: a / b
+    case .power: Foundation.pow(a, b)
     }
   }
 
