@@ -66,13 +66,8 @@ extension UnaryFunction {
 extension Operation {
   /// The operation with a clamp of its result, where it has none yet and can have one.
   fileprivate func fused(with activation: Activation) -> Operation? {
-    switch self {
-    case .convolution(let window, let groups, .none): .convolution(window, groups: groups, activation)
-    case .depthwiseConvolution(let window, let multiplier, .none):
-      .depthwiseConvolution(window, multiplier: multiplier, activation)
-    case .fullyConnected(.none): .fullyConnected(activation)
-    case .binary(.add, .none): .binary(.add, activation)
-    default: nil
-    }
+    if self == .binary(.add, .none) { return .binary(.add, activation) }
+    guard let layer = ProductLayer(self), layer.activation == .none else { return nil }
+    return layer.operation(activation)
   }
 }

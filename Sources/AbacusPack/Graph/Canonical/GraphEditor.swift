@@ -101,6 +101,9 @@ final class GraphEditor {
 
   // MARK: Changing
 
+  /// Adds a constant.
+  func constant(_ tensor: Tensor) -> TensorID { add(tensor) }
+
   /// Adds a tensor that nothing computes or reads yet.
   private func add(_ tensor: Tensor) -> TensorID {
     tensors.append(tensor)
@@ -173,7 +176,8 @@ final class GraphEditor {
     return true
   }
 
-  func rename(_ id: TensorID, _ name: String) { tensors[id].name = name }
+  /// Exchanges the operands of a node that has two.
+  func exchangeOperands(_ id: NodeID) { nodes[id]!.inputs.reverse() }
 
   /// Gives an input of the model another shape; the old tensor is what a new node computes from it.
   func reshapeInput(_ id: TensorID, to shape: [Int], by operation: Operation, origin: String) throws {

@@ -23,7 +23,8 @@ extension GraphEditor {
     guard let node = floatNode(id), case .binary(.add, let activation) = node.operation,
       let x = node.inputs[0], let addend = node.inputs[1], isPrivate(x),
       let product = source(x), shape(x) == shape(node.outputs[0]), let channels = shape(x).last,
-      let values = channelVector(addend, channels), let operation = product.operation.product(activation)
+      let values = channelVector(addend, channels), let layer = ProductLayer(product.operation),
+      layer.activation == .none
     else { return false }
     let name = tensors[addend].name
     var bias = constant(values, shape: [channels], name: name)
@@ -34,20 +35,7 @@ extension GraphEditor {
         origin: product.origin)
     }
     try define(
-      node.outputs[0], operation, [product.inputs[0], product.inputs[1], bias], origin: product.origin)
+      node.outputs[0], layer.operation(activation), [product.inputs[0], product.inputs[1], bias], origin: product.origin)
     return true
-  }
-}
-
-extension Operation {
-  /// Convolutions and fully connected layers without a clamp, with the given one.
-  fileprivate func product(_ activation: Activation) -> Operation? {
-    switch self {
-    case .convolution(let window, let groups, .none): .convolution(window, groups: groups, activation)
-    case .depthwiseConvolution(let window, let multiplier, .none):
-      .depthwiseConvolution(window, multiplier: multiplier, activation)
-    case .fullyConnected(.none): .fullyConnected(activation)
-    default: nil
-    }
   }
 }
