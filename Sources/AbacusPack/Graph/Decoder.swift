@@ -88,7 +88,10 @@ private struct DecoderTransformation {
       return
     }
     var node = node
-    let axis = try outputAxis(node)
+    guard let axis = outputAxis(node) else {
+      throw PackError(
+        .unsupported, "this does not treat each token by itself, so it cannot decode token by token")
+    }
     switch node.operation {
     case .attention: try makeCached(&node)
     case .rotary: try makePositional(&node)
@@ -98,36 +101,31 @@ private struct DecoderTransformation {
     for id in node.outputs { settle(id, axis: axis) }
   }
 
-  /// Where the sequence is in the outputs of a node that treats each row by itself.
-  private func outputAxis(_ node: Node) throws -> Int {
-    let notByRows = PackError(.unsupported, "this does not treat each token by itself, so it cannot decode")
-    func axis(_ input: Int) -> Int? { node.inputs[input].flatMap { axes[$0] } }
-    func shape(_ id: Graph.TensorID) -> [Int] { source.tensors[id].shape }
-    let input = node.inputs[0]!
-    let rank = shape(input).count
-    let output = shape(node.outputs[0])
+  /// Where the sequence is in the outputs of a node that treats each row by itself; nil for others.
+  private func outputAxis(_ node: Node) -> Int? {
+    let shape = source.tensors[node.inputs[0]!].shape
+    let output = source.tensors[node.outputs[0]].shape
+    let axis = axis(of: node, 0)
     switch node.operation {
     case .unary, .requantize:
-      return try axis(0) ?? { throw notByRows }()
+      return axis
     case .fullyConnected, .layerNormalization, .rmsNormalization, .softmax, .rotary:
       // Along the last dimension, with constants.
-      guard let axis = axis(0), axis < rank - 1, (1..<node.inputs.count).allSatisfy({ self.axis(of: node, $0) == nil })
-      else { throw notByRows }
-      return axis
+      let constants = node.inputs.indices.dropFirst().allSatisfy { self.axis(of: node, $0) == nil }
+      return constants && axis != shape.count - 1 ? axis : nil
     case .attention:
-      guard let query = axis(0), query == rank - 2, axis(1) == query, axis(2) == query else { throw notByRows }
-      return query
+      let isRow = axis == shape.count - 2 && self.axis(of: node, 1) == axis && self.axis(of: node, 2) == axis
+      return isRow ? axis : nil
     case .gather(let along, batchDimensions: 0):
-      guard let indices = axis(1), axis(0) == nil else { throw notByRows }
-      return along + indices
+      return axis == nil ? self.axis(of: node, 1).map { along + $0 } : nil
     case .binary, .prelu:
-      return try broadcastAxis(node, rank: output.count) ?? { throw notByRows }()
+      return broadcastAxis(node, rank: output.count)
     case .transpose(let permutation):
-      return try axis(0).flatMap { permutation.firstIndex(of: $0) } ?? { throw notByRows }()
+      return axis.flatMap { permutation.firstIndex(of: $0) }
     case .reshape:
-      return try axis(0).flatMap { reshapedAxis($0, from: shape(input), to: output) } ?? { throw notByRows }()
+      return axis.flatMap { reshapedAxis($0, from: shape, to: output) }
     default:
-      throw notByRows
+      return nil
     }
   }
 
