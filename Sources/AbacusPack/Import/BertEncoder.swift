@@ -110,7 +110,7 @@ struct BertEncoder {
   /// How many tokens there are, and what is added to them: [1, tokens, width].
   private mutating func positions(width: Int) throws -> (count: Int, NumericArray) {
     let name = "\(prefix)embeddings.position_embeddings.weight"
-    let rows = try builder.weights.shape(of: name).first ?? 0
+    let rows = try builder.rows(of: name)
     let first = try firstPosition()
     let count = try configuration.integer("tokens") ?? rows - first
     guard count > 0, count <= rows - first else {
@@ -119,9 +119,7 @@ struct BertEncoder {
     var values = try builder.weight(name, shape: [rows, width]).rows(first..<first + count).floats()
     let types = "\(prefix)embeddings.token_type_embeddings.weight"
     if builder.weights.contains(types) {
-      let shape = try builder.weights.shape(of: types)
-      let table = try builder.weight(types, shape: [shape[0], width]).floats()
-      guard table.count >= width else { throw PackError(.malformed, "\"\(types)\" is empty") }
+      let table = try builder.weight(types, shape: [builder.rows(of: types), width]).floats()
       for index in values.indices { values[index] += table[index % width] }
     }
     return (count, try NumericArray(floats: values, shape: [1, count, width]))

@@ -44,8 +44,9 @@ struct LlamaModel {
     let queries = try weights.shape(of: "\(prefix)layers.0.self_attn.q_proj.weight")
     let keys = try weights.shape(of: "\(prefix)layers.0.self_attn.k_proj.weight")
     headWidth = try configuration.integer("head_dim") ?? (queries.first ?? 0) / heads
-    guard queries.count == 2, keys.count == 2, headWidth > 0, headWidth % 2 == 0,
-      queries[0] == heads * headWidth, keys[0] > 0, keys[0] % headWidth == 0
+    // Wider heads than any model has would only make the tables of rotary embedding large.
+    guard queries.count == 2, keys.count == 2, (2...1024).contains(headWidth), headWidth % 2 == 0,
+      queries[0] == heads * headWidth, keys[0] % headWidth == 0
     else {
       throw PackError(
         .malformed,
@@ -167,7 +168,7 @@ struct LlamaModel {
 
   /// SwiGLU: down(activation(gate(x)) * up(x)).
   private mutating func gatedFeedForward(_ input: Graph.TensorID, _ prefix: String) throws -> Graph.TensorID {
-    let hidden = try builder.weights.shape(of: "\(prefix)gate_proj.weight")[0]
+    let hidden = try builder.rows(of: "\(prefix)gate_proj.weight")
     let gate = try builder.linear(input, "\(prefix)gate_proj", outputs: hidden)
     let up = try builder.linear(input, "\(prefix)up_proj", outputs: hidden)
     let activated = try builder.unary(activation, gate, "\(prefix)gate_proj.activation")

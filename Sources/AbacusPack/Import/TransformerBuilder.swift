@@ -62,6 +62,14 @@ struct TransformerBuilder {
     weights.contains(name) ? try constant(name, shape: shape) : nil
   }
 
+  /// The first extent of a tensor of the weights: the outputs of a linear layer, the rows of a table.
+  func rows(of name: String) throws -> Int {
+    guard let rows = try weights.shape(of: name).first else {
+      throw PackError(.malformed, "the tensor \"\(name)\" is a single number")
+    }
+    return rows
+  }
+
   /// How many layers there are: `prefix` + number + `suffix` are names of weights.
   func layerCount(_ prefix: String, _ suffix: String, _ configuration: HuggingFaceConfiguration) throws -> Int {
     var count = 0
@@ -165,7 +173,7 @@ struct TransformerBuilder {
   mutating func feedForward(
     _ input: TensorID, _ first: String, _ function: UnaryFunction, _ second: String
   ) throws -> TensorID {
-    let hidden = try weights.shape(of: "\(first).weight")[0]
+    let hidden = try rows(of: "\(first).weight")
     let inner = try linear(input, first, outputs: hidden)
     let activated = try unary(function, inner, "\(first).activation")
     return try linear(activated, second, outputs: width(input))

@@ -101,7 +101,7 @@ struct VisionTransformer {
 
   private mutating func embeddings() throws -> Graph.TensorID {
     let kernel = try builder.weights.shape(of: "\(names.patches).weight")
-    guard kernel.count == 4, kernel.allSatisfy({ $0 > 0 }) else {
+    guard kernel.count == 4 else {
       throw PackError(
         .malformed, "\"\(names.patches).weight\" must have the shape [width, channels, height, width]")
     }
@@ -194,7 +194,7 @@ struct VisionTransformer {
       throw PackError(
         .unsupported, "only classifiers are supported: \"\(names.heads[0]).weight\" is missing")
     }
-    let classes = try builder.weights.shape(of: "\(first).weight")[0]
+    let classes = try builder.rows(of: "\(first).weight")
     let results = try heads.enumerated().map { row, head in
       try builder.linear(self.row(row, of: rows), head, outputs: classes)
     }
