@@ -46,7 +46,9 @@ struct BertEncoder {
     }
   }
 
-  static func load(_ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration) throws -> Graph {
+  static func load(
+    _ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration
+  ) throws -> Graph {
     var model = try BertEncoder(weights, configuration)
     try model.build()
     return model.builder.graph
@@ -67,16 +69,19 @@ struct BertEncoder {
     activation = try UnaryFunction(
       huggingFaceName: configuration.text("hidden_act", "activation") ?? "gelu")
     let kind = try configuration.text("position_embedding_type") ?? "absolute"
-    guard kind == "absolute" else {
+    guard kind == "absolute", try configuration.flag("is_decoder") != true else {
       throw PackError(
-        .unsupported, "\(configuration.name): position_embedding_type \"\(kind)\" is not supported")
+        .unsupported,
+        "\(configuration.name): relative positions (position_embedding_type \"\(kind)\") and decoders "
+          + "(is_decoder) are not supported")
     }
   }
 
   private mutating func build() throws {
     let (embedded, mask) = try embeddings()
     var rows = embedded
-    for index in 0..<(try builder.layerCount(names.layers, ".\(names.query).weight", configuration)) {
+    let count = try builder.layerCount(names.layers, ".\(names.query).weight", configuration)
+    for index in 0..<count {
       rows = try layer(rows, mask, "\(names.layers)\(index).")
     }
     builder.output(rows, name: "last_hidden_state")
@@ -129,10 +134,12 @@ struct BertEncoder {
   private func firstPosition() throws -> Int {
     let type = try configuration.text("model_type")
     switch type ?? String(prefix.dropLast()) {
-    case "roberta", "xlm-roberta", "camembert": return try (configuration.integer("pad_token_id") ?? 1) + 1
+    case "roberta", "xlm-roberta", "camembert":
+      return try (configuration.integer("pad_token_id") ?? 1) + 1
     case "bert", "distilbert", "": return 0
     case let other:
-      throw PackError(.unsupported, "\(configuration.name): models of type \"\(other)\" are not supported")
+      throw PackError(
+        .unsupported, "\(configuration.name): models of type \"\(other)\" are not supported")
     }
   }
 

@@ -71,7 +71,9 @@ struct SafeTensorsArchive {
     _ name: String
   ) throws(PackError) -> (file: RandomAccessFile, entry: SafeTensorsHeader.Entry) {
     guard let place = places[name] else {
-      let like = names.filter { $0.hasSuffix(name.split(separator: ".").suffix(2).joined(separator: ".")) }
+      let like = names.filter {
+        $0.hasSuffix(name.split(separator: ".").suffix(2).joined(separator: "."))
+      }
       let hint = like.sorted().first.map { "; there is \"\($0)\"" } ?? ""
       throw PackError(.malformed, "the tensor \"\(name)\" is missing from the weights\(hint)")
     }

@@ -25,7 +25,9 @@ public struct WordPieceTokenizer: Tokenizer {
   /// - Parameters:
   ///   - pieces: the vocabulary; pieces that continue a word begin with "##".
   ///   - isLowercasing: for models that do not tell upper case and accents ("uncased").
-  public init(_ pieces: [String], isLowercasing: Bool = true, name: String = "vocabulary") throws(PackError) {
+  public init(_ pieces: [String], isLowercasing: Bool = true, name: String = "vocabulary")
+    throws(PackError)
+  {
     var tokens: [[UInt8]: Int] = [:]
     for (index, piece) in pieces.enumerated() where tokens[Array(piece.utf8)] == nil {
       tokens[Array(piece.utf8)] = index
@@ -49,7 +51,8 @@ public struct WordPieceTokenizer: Tokenizer {
   public static func read(_ path: String) throws(PackError) -> WordPieceTokenizer {
     let bytes = try readFile(path, limit: InputLimits.jsonBytes)
     if path.hasSuffix(".json") { return try fromJSON(bytes, name: path) }
-    var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+    var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+      line in
       String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
     }
     if lines.last == "" { lines.removeLast() }

@@ -62,6 +62,24 @@ import Testing
     #expect(found == 5)
   }
 
+  /// Token by token with caches gives what the whole sequence gives.
+  @Test func decodesWhatTheSequenceComputes() throws {
+    let tokens: [Float] = [30, 27, 25, 17, 27, 10, 0, 21]
+    let source = try llama(tokens.count)
+    let wanted = try FloatEvaluator(source).evaluate([FloatTensor(shape: [1, 8], values: tokens)])[0]
+    let graph = try source.decoder(context: tokens.count)
+    var caches: [Graph.TensorID: FloatTensor] = [:]
+    for (position, token) in tokens.enumerated() {
+      let step = try StepGraph(graph, position: position, caches)
+      let logits = try FloatEvaluator(step.graph).evaluate([FloatTensor(shape: [1, 1], values: [token])]) {
+        if step.caches.contains($0) { caches[$0] = $1 }
+      }
+      let row = wanted.values[position * 65..<(position + 1) * 65]
+      let difference = zip(logits[0].values, row).map { ($0 - $1).magnitude }.max() ?? .infinity
+      #expect(difference < 1e-4, "position \(position)")
+    }
+  }
+
   @Test func tablesAreCutToTheContext() throws {
     let source = try llama()
     let graph = try source.decoder(context: 24)
@@ -109,7 +127,8 @@ import Testing
     // A constant that differs from token to token.
     var graph = source
     let table = graph.add(
-      Tensor(name: "positions", shape: [1, 32, 1], type: .float32, data: [UInt8](repeating: 0, count: 128)))
+      Tensor(
+        name: "positions", shape: [1, 32, 1], type: .float32, data: [UInt8](repeating: 0, count: 128)))
     let sum = graph.add(Tensor(name: "sum", shape: [1, 32, 65], type: .float32))
     graph.nodes.append(
       Node(.binary(.add, .none), inputs: [logits, table], outputs: [sum], origin: "the sum"))
@@ -122,7 +141,8 @@ import Testing
 
   @Test func refusesAttentionThatLooksAhead() throws {
     var graph = try llama()
-    let index = try #require(graph.nodes.lastIndex { if case .attention = $0.operation { true } else { false } })
+    let index = try #require(
+      graph.nodes.lastIndex { if case .attention = $0.operation { true } else { false } })
     guard case .attention(var attributes) = graph.nodes[index].operation else { return }
     attributes.isCausal = false
     graph.nodes[index].operation = .attention(attributes)
@@ -131,5 +151,49 @@ import Testing
     graph.nodes[index].operation = .attention(attributes)
     graph.nodes[index].inputs.append(graph.inputs[0])
     #expect(message(graph).contains("mask"))
+  }
+}
+
+/// One run of a decoding graph at a known position, as a graph that needs none: tables are rows,
+/// caches are what earlier runs left and the new row.
+private struct StepGraph {
+  var graph: Graph
+  var caches: Set<Graph.TensorID> = []
+
+  init(_ decoder: Graph, position: Int, _ past: [Graph.TensorID: FloatTensor]) throws {
+    graph = decoder
+    graph.position = nil
+    for index in graph.nodes.indices {
+      let node = graph.nodes[index]
+      switch node.operation {
+      case .rotary:
+        graph.nodes[index].inputs = [node.inputs[0]] + node.inputs[1...2].map { row(position, of: $0!) }
+      case .attention(var attributes):
+        attributes.isCausal = false
+        graph.nodes[index].operation = .attention(attributes)
+        graph.nodes[index].inputs = Array(node.inputs.prefix(3))
+      case .cacheAppend:
+        let cache = node.outputs[0]
+        caches.insert(cache)
+        graph.tensors[cache].shape[1] = position + 1
+        graph.nodes[index].operation = .concatenation(axis: 1, .none)
+        graph.nodes[index].inputs = try past[cache].map { [try constant($0)] } ?? []
+        graph.nodes[index].inputs.append(node.inputs[0])
+      default: break
+      }
+    }
+  }
+
+  private mutating func row(_ position: Int, of table: Graph.TensorID) -> Graph.TensorID {
+    var tensor = graph.tensors[table]
+    let bytes = 4 * tensor.shape[1]
+    tensor.data = tensor.data.map { Array($0[position * bytes..<(position + 1) * bytes]) }
+    tensor.shape[0] = 1
+    return graph.add(tensor)
+  }
+
+  private mutating func constant(_ values: FloatTensor) throws -> Graph.TensorID {
+    let array = try NumericArray(floats: values.values, shape: values.shape)
+    return graph.add(Tensor(name: "past", shape: array.shape, type: .float32, data: array.bytes))
   }
 }

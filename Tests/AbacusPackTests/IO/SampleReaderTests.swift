@@ -61,7 +61,9 @@ import Testing
       let sample = try reader.sample(2)
       #expect(sample[1] == [12, 13, 14, 15, 16, 17])
       #expect(sample[0].count == 4)
-      #expect(throws: PackError.self) { try SampleReader(folder + "/image.npy", inputs: [tokens, image]) }
+      #expect(throws: PackError.self) {
+        try SampleReader(folder + "/image.npy", inputs: [tokens, image])
+      }
       try NumPyFile.write(array([2, 4], .int32), to: folder + "/model_tokens.npy")
       #expect(throws: PackError.self) { try SampleReader(folder, inputs: [tokens, image]) }
       try FileManager.default.removeItem(atPath: folder + "/image.npy")
@@ -102,14 +104,16 @@ import Testing
       #expect(reader.count == 2 && reader.isPixels == [true])
       #expect(try reader.sample(1) == [[6, 7, 8, 9, 10, 11]])
       // Signed numbers are no pixels.
-      try AtomicFile.write([0, 0, 9, 2, 0, 0, 0, 2, 0, 0, 0, 4, 255, 2, 3, 4, 5, 6, 7, 8], to: folder + "/y")
+      try AtomicFile.write(
+        [0, 0, 9, 2, 0, 0, 0, 2, 0, 0, 0, 4, 255, 2, 3, 4, 5, 6, 7, 8], to: folder + "/y")
       let numbers = try SampleReader(folder + "/y", inputs: [tokens])
       #expect(numbers.count == 2 && numbers.isPixels == [false])
       #expect(try numbers.sample(0) == [[-1, 2, 3, 4]])
     }
   }
 
-  @Test(.enabled(if: AccuracyTests.hasFashion, "Debian's package dataset-fashion-mnist is not installed"))
+  @Test(
+    .enabled(if: AccuracyTests.hasFashion, "Debian's package dataset-fashion-mnist is not installed"))
   func readsFashionMNIST() throws {
     let input = Tensor(name: "x", shape: [1, 28, 28, 1], type: .float32)
     let reader = try SampleReader(

@@ -122,7 +122,10 @@ import Testing
   }
 
   @Test func visionRefusals() throws {
-    func load(_ overrides: [String: String] = ["image_size": "[6,4]"], _ change: (inout SafeTensorsWriter) -> Void = { _ in }) -> String {
+    func load(
+      _ overrides: [String: String] = ["image_size": "[6,4]"],
+      _ change: (inout SafeTensorsWriter) -> Void = { _ in }
+    ) -> String {
       var weights = vision()
       change(&weights)
       return message { try weights.graph(Self.visionConfiguration, overrides: overrides) }
@@ -136,6 +139,7 @@ import Testing
     #expect(load(["image_size": "[6,4]", "heads": "0"]).contains("whole number"))
     #expect(load(["image_size": "[6,4]", "eps": "small"]).contains("eps"))
     #expect(load(["image_size": "[6,4]", "hidden_act": "mish"]).contains("mish"))
+    #expect(load(["image_size": "[6,4]", "global_pool": "avg"]).contains("global_pool"))
     #expect(load { $0.add("blocks.0.ls1.gamma", random: [8]) }.contains("blocks.0.ls1.gamma"))
     #expect(load { $0.tensors["blocks.1.mlp.fc2.weight"] = nil }.contains("blocks.1.mlp.fc2.weight"))
     #expect(load { $0.add("norm.weight", random: [9]) }.contains("norm.weight"))
@@ -201,7 +205,8 @@ import Testing
     let table = try #require(shifted.tensors[positions])
     shifted.tensors[positions] = .init(
       type: "F32", shape: [8, 8], bytes: [UInt8](repeating: 1, count: 64) + table.bytes)
-    let configuration = Self.bertConfiguration.replacing("\"bert\"", with: "\"roberta\", \"pad_token_id\": 1")
+    let configuration = Self.bertConfiguration.replacing(
+      "\"bert\"", with: "\"roberta\", \"pad_token_id\": 1")
     #expect(try evaluate(shifted.graph(configuration), bertInputs) == wanted)
   }
 
@@ -234,11 +239,15 @@ import Testing
     other[1][4] = 1
     #expect(Array(try evaluate(graph, other).prefix(32)) != Array(wanted.prefix(32)))
     let short = try bert().graph(Self.bertConfiguration, overrides: ["tokens": "4"])
-    #expect(isClose(try evaluate(short, bertInputs.map { Array($0.prefix(4)) }), Array(wanted.prefix(32))))
+    #expect(
+      isClose(try evaluate(short, bertInputs.map { Array($0.prefix(4)) }), Array(wanted.prefix(32))))
   }
 
   @Test func bertRefusals() throws {
-    func load(_ configuration: String = Self.bertConfiguration, _ overrides: [String: String] = [:], _ change: (inout SafeTensorsWriter) -> Void = { _ in }) -> String {
+    func load(
+      _ configuration: String = Self.bertConfiguration, _ overrides: [String: String] = [:],
+      _ change: (inout SafeTensorsWriter) -> Void = { _ in }
+    ) -> String {
       var weights = bert()
       change(&weights)
       return message { try weights.graph(configuration, overrides: overrides) }
@@ -252,6 +261,7 @@ import Testing
       load(
         "{\"num_attention_heads\": 2, \"position_embedding_type\": \"relative_key\"}"
       ).contains("relative_key"))
+    #expect(load(Self.bertConfiguration, ["is_decoder": "true"]).contains("is_decoder"))
     #expect(load(Self.bertConfiguration, ["tokens": "7"]).contains("6 positions"))
     #expect(load { $0.add("classifier.weight", random: [2, 8]) }.contains("classifier.weight"))
     #expect(load { $0.add("embeddings.position_embeddings.weight", random: [6, 9]) }.contains("6 x 9"))
@@ -302,7 +312,8 @@ import Testing
     // Said to be tied, a head of its own is not read.
     loose.add("lm_head.weight", random: [9, 10])
     let said = try loose.graph(
-      Self.llamaConfiguration, overrides: Self.headSettings.merging(["tie_word_embeddings": "true"]) { $1 })
+      Self.llamaConfiguration,
+      overrides: Self.headSettings.merging(["tie_word_embeddings": "true"]) { $1 })
     #expect(try evaluate(said, llamaTokens) == wanted)
     let biased = try llama(hasBias: true).graph(Self.llamaConfiguration, overrides: Self.headSettings)
     #expect(try evaluate(biased, llamaTokens) != wanted)
@@ -335,7 +346,11 @@ import Testing
   }
 
   @Test func llamaRefusals() throws {
-    func load(_ configuration: String = Self.llamaConfiguration, _ overrides: [String: String] = Self.headSettings, _ change: (inout SafeTensorsWriter) -> Void = { _ in }) -> String {
+    func load(
+      _ configuration: String = Self.llamaConfiguration,
+      _ overrides: [String: String] = Self.headSettings,
+      _ change: (inout SafeTensorsWriter) -> Void = { _ in }
+    ) -> String {
       var weights = llama()
       change(&weights)
       return message { try weights.graph(configuration, overrides: overrides) }
@@ -352,10 +367,12 @@ import Testing
     #expect(with("tie_word_embeddings", "false").contains("lm_head.weight"))
     #expect(load { $0.add("model.layers.0.self_attn.q_norm.weight", random: [4]) }.contains("q_norm"))
     #expect(load { $0.add("model.layers.1.mlp.up_proj.weight", random: [14, 10]) }.contains("layers.1"))
-    #expect(load { $0.add("model.layers.0.self_attn.o_proj.weight", random: [10, 15]) }.contains("o_proj"))
+    #expect(
+      load { $0.add("model.layers.0.self_attn.o_proj.weight", random: [10, 15]) }.contains("o_proj"))
     #expect(load { $0.tensors["model.norm.weight"] = nil }.contains("model.norm.weight"))
     #expect(load("{\"num_attention_heads\": 4, \"rms_norm_eps\": 1e-5}").contains("tokens"))
-    #expect(load("{\"num_attention_heads\": 4, \"max_position_embeddings\": 6}").contains("rms_norm_eps"))
+    #expect(
+      load("{\"num_attention_heads\": 4, \"max_position_embeddings\": 6}").contains("rms_norm_eps"))
     let huge = Self.llamaConfiguration.replacing(": 6,", with: ": 1000000000,")
     #expect(load(huge).contains("tokens"))
   }
@@ -372,7 +389,8 @@ import Testing
       try AtomicFile.write("{\"__metadata__\": {}}", to: folder + "/model.safetensors")
       #expect(message { try ModelFile.load(folder) }.contains("not a .safetensors"))
       let tflite = TestFolder.golden("models/dscnn-int8.tflite")
-      #expect(message { try ModelFile.load(tflite, overrides: ["heads": "4"]) }.contains("hyperparameters"))
+      #expect(
+        message { try ModelFile.load(tflite, overrides: ["heads": "4"]) }.contains("hyperparameters"))
     }
   }
 

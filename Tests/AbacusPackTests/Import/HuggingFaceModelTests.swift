@@ -114,7 +114,9 @@ import Testing
     ])[0]
     #expect(states.shape == [1, 12, 384])
     #expect(largestDifference(states.values, [0.098853, 0.080678, -0.097866, -0.497266]) < 1e-4)
-    let sums = (0..<384).map { column in (0..<9).reduce(Float(0)) { $0 + states.values[$1 * 384 + column] } }
+    let sums = (0..<384).map { column in
+      (0..<9).reduce(Float(0)) { $0 + states.values[$1 * 384 + column] }
+    }
     let length = sums.reduce(0) { $0 + $1 * $1 }.squareRoot()
     let wanted: [Float] = [
       0.021664, -0.004864, -0.009649, -0.063401, -0.167494, 0.004676, 0.0806, -0.024142,

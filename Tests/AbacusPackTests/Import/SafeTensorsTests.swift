@@ -17,7 +17,10 @@ import Testing
       ("F64", littleEndianBytes((-1.5).bitPattern) + littleEndianBytes(0.1.bitPattern), [-1.5, 0.1]),
       ("F32", littleEndianBytes(Float(0.1).bitPattern), [0.1]),
       // One third, the largest, the smallest and the smallest normal half.
-      ("F16", [0x55, 0x35, 0xFF, 0x7B, 0x01, 0x80, 0x00, 0x04], [0.333251953125, 65504, -0x1p-24, 0x1p-14]),
+      (
+        "F16", [0x55, 0x35, 0xFF, 0x7B, 0x01, 0x80, 0x00, 0x04],
+        [0.333251953125, 65504, -0x1p-24, 0x1p-14]
+      ),
       // 1/3 rounded to 8 bits, -2, a subnormal.
       ("BF16", [0xAB, 0x3E, 0x00, 0xC0, 0x01, 0x00], [0.333984375, -2, 0x1p-133]),
       ("I64", littleEndianBytes(Int64(-3)), [-3]),
@@ -71,7 +74,8 @@ import Testing
     #expect(try message(entry("a", "F8_E4M3", "[8]", "[0,8]")).contains("F8_E4M3"))
     #expect(try message(entry("a", "F32", "[3]", "[0,8]")).contains("takes 12 bytes"))
     #expect(try message(entry("a", "F32", "[-2]", "[0,8]")).contains("impossible shape"))
-    #expect(try message(entry("a", "F32", "[4611686018427387904,4]", "[0,8]")).contains("impossible shape"))
+    #expect(
+      try message(entry("a", "F32", "[4611686018427387904,4]", "[0,8]")).contains("impossible shape"))
     #expect(try message(entry("a", "F32", "[2]", "[0,16]")).contains("8 bytes of data"))
     #expect(try message(entry("a", "F32", "[2]", "[8,0]")).contains("8 bytes of data"))
     #expect(try message(entry("a", "F32", "[2]", "[-8,0]")).contains("8 bytes of data"))
@@ -80,7 +84,8 @@ import Testing
     #expect(try message(entry("a", "F32", "[1]", "[0,4]")).contains("last 4 bytes"))
     #expect(try message(entry("a", "F32", "[1]", "[4,8]")).contains("gap"))
     #expect(
-      try message(entry("a", "F32", "[2]", "[0,8]"), entry("b", "F32", "[1]", "[4,8]")).contains("overlaps"))
+      try message(entry("a", "F32", "[2]", "[0,8]"), entry("b", "F32", "[1]", "[4,8]")).contains(
+        "overlaps"))
     #expect(try message("\"a\":{\"dtype\":\"F32\"}").contains("shape"))
     #expect(try self.message("[", []).contains("JSON"))
     #expect(try self.message(String(repeating: "[", count: 100_000), []).contains("JSON"))
@@ -152,7 +157,8 @@ import Testing
       #expect(archive.names.sorted() == ["a", "b"])
       #expect(try archive.floats("b").bytes == second.tensors["b"]?.bytes)
       for map in [
-        "\"a\":\"model-2.safetensors\"", "\"a\":\"model-3.safetensors\"", "\"a\":\"../a/model-1.safetensors\"",
+        "\"a\":\"model-2.safetensors\"", "\"a\":\"model-3.safetensors\"",
+        "\"a\":\"../a/model-1.safetensors\"",
         "\"a\":\"..\"", "\"a\":7",
       ] {
         #expect(throws: PackError.self, "\(map)") { try index(map) }

@@ -13,7 +13,8 @@ struct SafeTensorsWriter {
   var tensors: [String: Entry] = [:]
 
   mutating func add(_ name: String, _ shape: [Int], _ values: [Float]) {
-    tensors[name] = Entry(type: "F32", shape: shape, bytes: values.flatMap { littleEndianBytes($0.bitPattern) })
+    tensors[name] = Entry(
+      type: "F32", shape: shape, bytes: values.flatMap { littleEndianBytes($0.bitPattern) })
   }
 
   /// Values that are reproducible, different in each tensor, and of a size as in trained models.
@@ -32,7 +33,8 @@ struct SafeTensorsWriter {
     let entries = tensors.sorted { $0.key < $1.key }.map { name, entry in
       let range = "[\(offset),\(offset + entry.bytes.count)]"
       offset += entry.bytes.count
-      return "\"\(name)\":{\"dtype\":\"\(entry.type)\",\"shape\":\(entry.shape),\"data_offsets\":\(range)}"
+      return
+        "\"\(name)\":{\"dtype\":\"\(entry.type)\",\"shape\":\(entry.shape),\"data_offsets\":\(range)}"
     }
     return "{\"__metadata__\":{\"format\":\"pt\"}," + entries.joined(separator: ",") + "}"
   }

@@ -27,12 +27,14 @@ import Testing
     let all = [("<unk>", 0), ("\n<s>\n", 0), ("\n</s>\n", 0)] + bytes + pieces
     return littleEndianBytes(longest)
       + all.flatMap { piece, score in
-        littleEndianBytes(score.bitPattern) + littleEndianBytes(Int32(piece.utf8.count)) + Array(piece.utf8)
+        littleEndianBytes(score.bitPattern) + littleEndianBytes(Int32(piece.utf8.count))
+          + Array(piece.utf8)
       }
   }
 
   private let pieces: [(String, Float)] = [
-    (" ", -9), ("a", -9), ("b", -9), ("c", -9), ("ab", -3), ("bc", -2), ("abc", -1), (" a", -5), ("é", -9),
+    (" ", -9), ("a", -9), ("b", -9), ("c", -9), ("ab", -3), ("bc", -2), ("abc", -1), (" a", -5),
+    ("é", -9),
   ]
 
   @Test func mergesTheBestFirst() throws {
@@ -138,7 +140,9 @@ import Testing
   }
 
   @Test func decodes() throws {
-    let tokenizer = try WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##able", "to", "."])
+    let tokenizer = try WordPieceTokenizer([
+      "[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##able", "to", ".",
+    ])
     #expect(tokenizer.decode([2, 4, 5, 6, 7, 3, 0, 99]) == "unable to .")
     #expect(try tokenizer.encode("Unable to? Toable") == [2, 4, 5, 6, 1, 6, 5, 3])
   }
@@ -160,7 +164,8 @@ import Testing
       let lines = try read("vocab.txt", text)
       #expect(try lines.encode("a") == [2, 4, 3])
       let vocabulary = "{\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":3,\"[SEP]\":2,\"A\":4}"
-      let json = "{\"normalizer\":{\"lowercase\":false},\"model\":{\"type\":\"WordPiece\",\"vocab\":\(vocabulary)}}"
+      let json =
+        "{\"normalizer\":{\"lowercase\":false},\"model\":{\"type\":\"WordPiece\",\"vocab\":\(vocabulary)}}"
       let object = try read("tokenizer.json", json)
       #expect(try object.encode("A") == [3, 4, 2])
       for bad in [
