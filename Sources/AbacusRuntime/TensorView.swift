@@ -95,10 +95,20 @@ public struct Invocation {
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
 
+  /// Elements of the output that belong to one unit, for operators that split it into equal parts.
+  var share: Int { tensor(Operands.output).elementCount / Int(truncatingIfNeeded: record.units) }
+
   /// The slice of the outer loop to execute.
   var units: Range<Int> {
     unsafe Int(truncatingIfNeeded: call.pointee.first_unit)..<Int(
       truncatingIfNeeded: call.pointee.end_unit)
+  }
+
+  /// The unit whose share an operand begins with: the first of the slice where the operand is a block
+  /// of rows, else 0.
+  @inline(__always)
+  func origin(_ slot: Int) -> Int {
+    tensor(slot).flags & TensorRecord.Flags.blockOfRows == 0 ? 0 : units.lowerBound
   }
 
   @inline(__always)
