@@ -43,6 +43,13 @@ public enum Limits {
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
 
+  /// Elements of a row that is normalised: n * x of 16-bit codes must fit 29 bits, so that centred
+  /// values can be shifted before the high-word product.
+  public static let maximumNormalizedRow: UInt32 = 4096
+
+  /// Keys of an attention: as many products of Q15 exponentials and int8 values fit 32 bits.
+  public static let maximumAttentionKeys: UInt32 = 512
+
   /// Stride, dilation, window and padding of convolutions and pools: their products with
   /// an extent must stay below `2^31`.
   public static let maximumWindowParameter: UInt32 = 1 << 15
