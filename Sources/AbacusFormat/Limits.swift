@@ -43,6 +43,19 @@ public enum Limits {
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
 
+  /// Keys of an attention: the sum of as many Q15 exponentials times int8 values,
+  /// 512 * 32767 * 128, fits 32 bits.
+  public static let maximumAttentionKeys: UInt32 = 512
+
+  /// I0 of an exponential by shifts: 32 of them times 1.4375 still fit 32 bits.
+  public static let exponentUnits: ClosedRange<Int32> = 1...1 << 24
+
+  /// N of an exponential by shifts: 2^N is a number of 31 bits.
+  public static let exponentOctaves: ClosedRange<Int32> = 1...30
+
+  /// k of a quotient by IntDiv: it fits 16 bits.
+  public static let quotientBits: ClosedRange<Int32> = 2...16
+
   /// Stride, dilation, window and padding of convolutions and pools: their products with
   /// an extent must stay below `2^31`.
   public static let maximumWindowParameter: UInt32 = 1 << 15

@@ -105,6 +105,14 @@ struct Checker {
     try require(stage.zeroPoint >= -half && stage.zeroPoint < half)
   }
 
+  /// Bounds of an exponential by shifts, so that it neither divides by 0 nor wraps.
+  func exponent(_ exponent: ShiftExponentParameters) throws(Status) {
+    try require(Limits.exponentUnits.contains(exponent.unit))
+    try require(Limits.exponentOctaves.contains(exponent.octaves))
+    try require(Limits.quotientBits.contains(exponent.quotientBits))
+    try require(exponent.keepsHalfBit <= 1)
+  }
+
   /// Bounds of a sliding window, so that no row or column index can wrap.
   func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
     let limit = Limits.maximumWindowParameter
