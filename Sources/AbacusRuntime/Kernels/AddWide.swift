@@ -24,10 +24,7 @@ private enum WideSum: BinaryKernel {
 private enum PaperSum: BinaryKernel {
   @inline(__always)
   static func combine(_ a: Int32, _ b: Int32, _ p: BinaryParameters) -> Int32 {
-    let branchA = requantize(a, p.multiplierA, shift: p.innerShift)
-    let branchB = requantize(b, p.multiplierB, shift: p.stage.shift)
-    let (sum, overflow) = branchA.addingReportingOverflow(branchB)
-    if overflow { return branchA < 0 ? .min : .max }
-    return sum
+    saturatedSum(
+      requantize(a, p.multiplierA, shift: p.innerShift), requantize(b, p.multiplierB, shift: p.stage.shift))
   }
 }
