@@ -46,8 +46,11 @@ public enum Limits {
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
 
-  /// Keys of an attention: the sum of as many Q15 exponentials times int8 values,
-  /// 512 * 32767 * 128, fits 32 bits.
+  /// Elements of a row that is normalised: n * x of 16-bit codes must fit 29 bits, so that centred
+  /// values can be shifted before the high-word product.
+  public static let maximumNormalizedRow: UInt32 = 4096
+
+  /// Keys of an attention: as many products of Q15 exponentials and int8 values fit 32 bits.
   public static let maximumAttentionKeys: UInt32 = 512
 
   /// I0 of an exponential by shifts: 32 of them times 1.4375 still fit 32 bits.

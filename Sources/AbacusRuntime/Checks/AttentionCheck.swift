@@ -35,10 +35,7 @@ public func checkAttention(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_
       let mask = try check.input(Operands.mask, try check.type(Operands.mask, oneOf: .int8, .int32))
       try require(check.elements(mask) == p.keys)
     }
-    if check.call.has(Operands.position) {
-      try require(p.isCausal == 1)
-      try check.position()
-    }
+    if check.call.has(Operands.position) { try check.position() }
     try check.units(rows)
   }
 }

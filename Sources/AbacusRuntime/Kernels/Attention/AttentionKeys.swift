@@ -11,7 +11,8 @@ struct AttentionKeys {
   private let depth: Int
   /// Elements from one key to the next of the same head.
   private let stride: Int
-  private let isCausal: Bool
+  /// Rows see no keys behind their own.
+  private let isLimited: Bool
   private let position: Int
   private let mask: WideElements
   private let hasMask: Bool
@@ -22,7 +23,7 @@ struct AttentionKeys {
     count = Int(truncatingIfNeeded: p.keys)
     depth = Int(truncatingIfNeeded: p.depth)
     stride = depth &* Int(truncatingIfNeeded: p.keyValueHeads)
-    isCausal = p.isCausal != 0
+    isLimited = p.isCausal != 0 || call.has(Operands.position)
     position = min(call.position, count)
     hasMask = call.has(Operands.mask)
     mask = WideElements(call, hasMask ? Operands.mask : Operands.second)
@@ -31,7 +32,7 @@ struct AttentionKeys {
   /// How many keys a row sees, before the mask.
   @inline(__always)
   func visible(toRow row: Int) -> Int {
-    isCausal ? min(position &+ row &+ 1, count) : count
+    isLimited ? min(position &+ row &+ 1, count) : count
   }
 
   /// Scores of a query against a range of keys, from the start of `scores` on; returns the greatest,
