@@ -40,6 +40,9 @@ public enum Limits {
   /// 32-bit numbers plus half of `2^62` still fits 64 bits.
   public static let requantizationShifts: ClosedRange<Int32> = 1...62
 
+  /// Multipliers of a weighted sum: two products with 32-bit numbers and half of `2^62` fit 64 bits.
+  public static let sumMultiplierMagnitude: UInt32 = 1 << 30
+
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
 
@@ -49,6 +52,15 @@ public enum Limits {
 
   /// Keys of an attention: as many products of Q15 exponentials and int8 values fit 32 bits.
   public static let maximumAttentionKeys: UInt32 = 512
+
+  /// I0 of an exponential by shifts: 32 of them times 1.4375 still fit 32 bits.
+  public static let exponentUnits: ClosedRange<Int32> = 1...1 << 24
+
+  /// N of an exponential by shifts: 2^N is a number of 31 bits.
+  public static let exponentOctaves: ClosedRange<Int32> = 1...30
+
+  /// k of a quotient by IntDiv: it fits 16 bits.
+  public static let quotientBits: ClosedRange<Int32> = 2...16
 
   /// Stride, dilation, window and padding of convolutions and pools: their products with
   /// an extent must stay below `2^31`.
