@@ -38,11 +38,11 @@ private func saturatedShift(_ value: Int32, _ shift: Int32) -> Int32 {
   shift < Int32(truncatingIfNeeded: value.leadingZeroBitCount) ? value &<< shift : .max
 }
 
-/// `min(a + b, 2^31 - 1)` for numbers that are not negative.
+/// `a + b`, saturated to 32 bits.
 @inline(__always)
 public func saturatedSum(_ a: Int32, _ b: Int32) -> Int32 {
   let (sum, overflow) = a.addingReportingOverflow(b)
-  return overflow ? .max : sum
+  return overflow ? (a < 0 ? .min : .max) : sum
 }
 
 /// IntDiv: quotients of one divisor on k bits, in steps of `2^-(k - 1)`, by one division for all of
@@ -64,6 +64,6 @@ public struct PaperQuotient {
   ///   below 2^(k - 1).
   @inline(__always)
   public subscript(dividend: Int32) -> Int32 {
-    Int32(truncatingIfNeeded: UInt32(truncatingIfNeeded: dividend) &* reciprocal &>> shift)
+    Int32(truncatingIfNeeded: (UInt32(truncatingIfNeeded: dividend) &* reciprocal) &>> shift)
   }
 }
