@@ -38,17 +38,18 @@ private struct PatchEmbedding {
       let weightsID = node.inputs[1], graph.tensors[weightsID].isConstant,
       !graph.outputs.contains(node.outputs[0])
     else { return nil }
-    input = graph.tensors[inputID]
-    weights = graph.tensors[weightsID]
+    let image = graph.tensors[inputID]
     let result = graph.tensors[node.outputs[0]].shape
-    guard input.shape.count == 4, result[0] == 1,
-      (0..<2).allSatisfy({ result[$0 + 1] * window.size[$0] == input.shape[$0 + 1] })
+    guard image.shape.count == 4, result[0] == 1,
+      (0..<2).allSatisfy({ result[$0 + 1] * window.size[$0] == image.shape[$0 + 1] })
     else { return nil }
     let readers = graph.nodes.indices.filter { graph.nodes[$0].inputs.contains(node.outputs[0]) }
     guard readers.count == 1, graph.nodes[readers[0]].operation == .reshape,
       graph.tensors[graph.nodes[readers[0]].outputs[0]].shape == [1, result[1] * result[2], result[3]]
     else { return nil }
     self.node = node
+    input = image
+    weights = graph.tensors[weightsID]
     self.window = window
     self.activation = activation
     reshape = readers[0]

@@ -14,14 +14,14 @@ public struct PostTraining: Sendable {
   /// Evaluates samples in float, chooses scales, and packs.
   ///
   /// - Parameter samples: a file or folder as ``SampleReader`` takes it.
-  public func pack(_ graph: Graph, samples: String, progress: ProgressLine? = nil) throws -> PackedModel {
-    let (graph, calibration) = try calibrate(graph, samples: samples, progress: progress)
+  public func pack(_ graph: Graph, samples: String) throws -> PackedModel {
+    let (graph, calibration) = try calibrate(graph, samples: samples)
     return try Packer.pack(try integers(graph, calibration), options: packOptions)
   }
 
   /// The graph in the form that is quantised, and what its tensors look like on samples.
   public func calibrate(
-    _ graph: Graph, samples path: String, progress: ProgressLine? = nil
+    _ graph: Graph, samples path: String
   ) throws -> (graph: Graph, calibration: Calibration) {
     let prepared = try prepare(graph)
     let reader = try SampleReader(path, inputs: prepared.inputs.map { prepared.tensors[$0] })
@@ -37,7 +37,7 @@ public struct PostTraining: Sendable {
       prepared,
       samples: { index in
         zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-      }, count: count, progress: progress, channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
+      }, count: count, progress: ProgressLine("calibrating", total: count), channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
       observesScores: quantize.arithmetic.softmax != .refined)
     return (prepared, calibration)
   }
