@@ -40,6 +40,9 @@ public enum Limits {
   /// 32-bit numbers plus half of `2^62` still fits 64 bits.
   public static let requantizationShifts: ClosedRange<Int32> = 1...62
 
+  /// Multipliers of a weighted sum: two products with 32-bit numbers and half of `2^62` fit 64 bits.
+  public static let sumMultiplierMagnitude: UInt32 = 1 << 30
+
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
 

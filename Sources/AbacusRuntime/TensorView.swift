@@ -120,6 +120,13 @@ public struct Invocation {
     tensor(slot).flags & TensorRecord.Flags.blockOfRows == 0 ? 0 : units.lowerBound
   }
 
+  /// The token at which the session has arrived; 0 where the operator does not ask for it.
+  var position: Int {
+    if !has(Operands.position) { return 0 }
+    let position: Elements<Int32> = elements(Operands.position)
+    return max(Int(truncatingIfNeeded: position[0]), 0)
+  }
+
   @inline(__always)
   func has(_ slot: Int) -> Bool {
     record.operands[slot] != TensorRecord.none

@@ -94,15 +94,32 @@ struct Checker {
 
   func stage(_ stage: OutputStage, _ type: ElementType = .int8) throws(Status) {
     try require(Limits.requantizationShifts.contains(stage.shift))
+    try clamp(stage, type)
+  }
+
+  /// The same where the shift stands elsewhere.
+  func clamp(_ stage: OutputStage, _ type: ElementType) throws(Status) {
     try require(stage.low <= stage.high)
-    // int32 outputs have no zero point; the others fit 16 bits, so that no clamp can wrap.
+    try zeroPoint(stage.zeroPoint, type)
+    if type == .int32 { return }
+    let half: Int32 = type == .int16 ? 0x8000 : 0x80
+    try require(stage.low >= -half && stage.high < half)
+  }
+
+  /// int32 tensors have no zero point; the others fit 16 bits, so that no clamp can wrap.
+  func zeroPoint(_ zeroPoint: Int32, _ type: ElementType) throws(Status) {
     if type == .int32 {
-      try require(stage.zeroPoint == 0)
+      try require(zeroPoint == 0)
       return
     }
     let half: Int32 = type == .int16 ? 0x8000 : 0x80
-    try require(stage.low >= -half && stage.high < half)
-    try require(stage.zeroPoint >= -half && stage.zeroPoint < half)
+    try require(zeroPoint >= -half && zeroPoint < half)
+  }
+
+  /// The count of tokens.
+  func position() throws(Status) {
+    let position = try input(Operands.position, .int32)
+    try require(position.placement == Placement.state.rawValue && elements(position) == 1)
   }
 
   /// Input and output of 8 or 16 bits, in equal rows; a unit is a row. 16 bits are symmetric.
