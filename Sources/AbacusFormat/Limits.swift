@@ -52,10 +52,10 @@ public enum Limits {
   public static let maximumNormalizedRow: UInt32 = 4096
 
   /// E of a LayerNorm: with n^2 times the variance it stays below 2^62.
-  public static let layerEpsilon: UInt64 = 1 << 58
+  public static let layerEpsilon: UInt64 = 1 &<< 58
 
   /// E of an RMSNorm, which is multiplied by n.
-  public static let rootMeanSquareEpsilon: UInt64 = 1 << 46
+  public static let rootMeanSquareEpsilon: UInt64 = 1 &<< 46
 
   /// Exponents of the number that I-LayerNorm's square root starts at: every iterate for a sum of
   /// 4096 squares of 16-bit deviations then fits 32 bits.

@@ -59,12 +59,14 @@ struct Checker {
     return tensor
   }
 
-  /// The type of an operand that must be there, one of those given.
-  func type(_ slot: Int, oneOf types: ElementType...) throws(Status) -> ElementType {
+  /// The type of an operand that must be there, one of two or three.
+  func type(
+    _ slot: Int, oneOf first: ElementType, _ second: ElementType, _ third: ElementType? = nil
+  ) throws(Status) -> ElementType {
     try require(call.has(slot))
     guard let type = ElementType(rawValue: call.tensor(slot).elementType) else { throw .corrupt }
-    for allowed in types where type == allowed { return type }
-    throw .unsupportedOperator
+    try require(type == first || type == second || type == third, .unsupportedOperator)
+    return type
   }
 
   /// A constant with an exact number of elements.
