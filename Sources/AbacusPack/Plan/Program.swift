@@ -4,11 +4,11 @@ import AbacusFormat
 ///
 /// Run-time tensors lie in buffers; views share one. Everything that a kernel needs is decided here
 /// except addresses in the arena and the order of the steps.
-public struct Program {
+public struct Program: Sendable {
   public typealias TensorIndex = Int
   public typealias BufferIndex = Int
 
-  public struct Tensor {
+  public struct Tensor: Sendable {
     public var name: String
     public var shape: [Int]
     public var type: ElementType
@@ -27,7 +27,7 @@ public struct Program {
     public var byteCount: Int { elementCount * Int(type.bits) / 8 }
   }
 
-  public enum Storage {
+  public enum Storage: Sendable {
     case constant([UInt8])
     /// Bytes from the start of a buffer.
     case buffer(BufferIndex, offset: Int)
@@ -36,14 +36,14 @@ public struct Program {
   }
 
   /// Memory that the planner places as a whole.
-  public struct Buffer {
+  public struct Buffer: Sendable {
     public var bytes: Int
     /// Set when this buffer has become part of another.
     var parent: (buffer: BufferIndex, offset: Int)?
   }
 
   /// One operator of the runtime.
-  public struct Step {
+  public struct Step: Sendable {
     public var opcode: Opcode
     public var variant: UInt8 = 0
     /// Operand slot to tensor.
