@@ -358,7 +358,7 @@ public struct NormalizeParameters: BitwiseCopyable {
     self.rowLength = rowLength
     inputZeroPoint = 0
     epsilonLow = UInt32(truncatingIfNeeded: epsilon)
-    epsilonHigh = UInt32(truncatingIfNeeded: epsilon >> 32)
+    epsilonHigh = UInt32(truncatingIfNeeded: epsilon &>> 32)
     rootStart = 16
   }
 }

@@ -41,6 +41,15 @@ extension Elements where Element == Int8 {
   }
 }
 
+extension Elements where Element == Int16 {
+  /// Two elements from `index` on, at any address, the first in the lower half.
+  @inline(__always)
+  func word(_ index: Int) -> UInt32 {
+    assert(index >= 0 && index &+ 2 <= count)
+    return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
+  }
+}
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {

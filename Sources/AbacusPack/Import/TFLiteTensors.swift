@@ -164,13 +164,16 @@ final class TFLiteTensorSource {
 
 extension DataType {
   /// What the type can store; for types that are not integers, any `Int`.
-  fileprivate var integerRange: ClosedRange<Int> {
+  var integerRange: ClosedRange<Int> {
     switch self {
     case .int4: -8...7
     case .int8: -128...127
     case .uint8: 0...255
+    case .bool: 0...1
     case .int16: -32768...32767
+    case .uint16: 0...65535
     case .int32: Int(Int32.min)...Int(Int32.max)
+    case .uint32: 0...Int(UInt32.max)
     default: Int.min...Int.max
     }
   }

@@ -49,7 +49,7 @@ extension Lowering {
     if hasInput(node, 3) { step.operands[Operands.mask] = try input(node, 3) }
     if hasInput(node, 4) { step.operands[Operands.position] = try input(node, 4) }
     step.operands[Operands.scratch] = addScratch(
-      bytes: 4 * (key.rows + value.rowLength / groups), origin: node.origin)
+      words: key.rows, origin: node.origin)
     var parameters = AttentionParameters(
       stage: stage(output, shift: 1), heads: UInt32(heads), keyValueHeads: UInt32(groups), depth: UInt32(depth),
       valueDepth: UInt32(value.rowLength / groups), keys: UInt32(key.rows), isCausal: attributes.isCausal)

@@ -276,11 +276,15 @@ final class Lowering {
         name: name, shape: shape, type: type, scale: nil, zeroPoint: 0, storage: .constant(bytes)))
   }
 
-  func addScratch(bytes: Int, origin: String) -> Program.TensorIndex {
+  func addScratch(bytes: Int, origin: String) -> Program.TensorIndex { addScratch(bytes, .int8, origin) }
+
+  /// Working memory of 32-bit words.
+  func addScratch(words: Int, origin: String) -> Program.TensorIndex { addScratch(words, .int32, origin) }
+
+  private func addScratch(_ count: Int, _ type: ElementType, _ origin: String) -> Program.TensorIndex {
     program.addTensor(
       Program.Tensor(
-        name: "scratch of \(origin)", shape: [bytes], type: .int8, scale: nil, zeroPoint: 0,
-        storage: .scratch))
+        name: "scratch of \(origin)", shape: [count], type: type, scale: nil, zeroPoint: 0, storage: .scratch))
   }
 
   /// A run-time tensor that the graph does not know.

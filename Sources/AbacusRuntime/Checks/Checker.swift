@@ -59,12 +59,14 @@ struct Checker {
     return tensor
   }
 
-  /// The type of an operand that must be there, one of those given.
-  func type(_ slot: Int, oneOf types: ElementType...) throws(Status) -> ElementType {
+  /// The type of an operand that must be there, one of two or three.
+  func type(
+    _ slot: Int, oneOf first: ElementType, _ second: ElementType, _ third: ElementType? = nil
+  ) throws(Status) -> ElementType {
     try require(call.has(slot))
     guard let type = ElementType(rawValue: call.tensor(slot).elementType) else { throw .corrupt }
-    for allowed in types where type == allowed { return type }
-    throw .unsupportedOperator
+    try require(type == first || type == second || type == third, .unsupportedOperator)
+    return type
   }
 
   /// A constant with an exact number of elements.
@@ -120,6 +122,21 @@ struct Checker {
   func position() throws(Status) {
     let position = try input(Operands.position, .int32)
     try require(position.placement == Placement.state.rawValue && elements(position) == 1)
+  }
+
+  /// Input and output of 8 or 16 bits, in equal rows; a unit is a row. 16 bits are symmetric.
+  func codeRows(_ stage: OutputStage, inputZeroPoint: Int32, rowLength: UInt32) throws(Status) {
+    let types = (
+      input: try type(Operands.input, oneOf: .int8, .int16),
+      output: try type(Operands.output, oneOf: .int8, .int16)
+    )
+    try self.stage(stage, types.output)
+    try require(types.input == .int8 ? (-128...127).contains(inputZeroPoint) : inputZeroPoint == 0)
+    let input = try rows(Operands.input, types.input)
+    let output = try outputRows(types.output)
+    try require(rowLength >= 1 && elements(input) == elements(output))
+    try require(try product(elements(input) / rowLength, rowLength) == elements(input))
+    try units(elements(input) / rowLength)
   }
 
   /// Bounds of an exponential by shifts, so that it neither divides by 0 nor wraps.
