@@ -58,6 +58,16 @@ import Testing
     try test.check(.attention(attributes), batch + [queries, heads * valueWidth], tolerance: 1e-5)
   }
 
+  /// More scores than are kept at a time.
+  @Test(arguments: [false, true]) func attentionOfManyQueries(_ isCausal: Bool) throws {
+    var test = FloatCase(seed: 1)
+    test.input([230, 2])
+    test.input([300, 1])
+    test.input([300, 1])
+    let attributes = AttentionAttributes(heads: 2, keyValueHeads: 1, scale: 0.5, isCausal: isCausal)
+    try test.check(.attention(attributes), [230, 2], tolerance: 1e-5)
+  }
+
   @Test(arguments: 0..<30) func rotary(_ seed: Int) throws {
     var test = FloatCase(seed: seed)
     let (rows, heads, half) = (test.random(1...5), test.random(1...3), test.random(1...4))
