@@ -66,7 +66,7 @@ final class Lowering {
       try lowerSoftmax(node, beta: beta)
     case .requantize:
       try lowerRequantize(node)
-    case .layerNormalization, .rmsNormalization, .attention, .rotary, .cacheAppend:
+    case .select, .layerNormalization, .rmsNormalization, .attention, .rotary, .cacheAppend:
       throw PackError(.unsupported, "\(node.origin): this operation has no integer form yet")
     }
   }
