@@ -9,9 +9,13 @@ extension GraphBuilder {
     _ function: BinaryFunction, _ a: Graph.TensorID, _ b: Graph.TensorID
   ) throws -> Graph.TensorID {
     if function == .multiply, let source = cancelled(a, b) { return source }
-    return try add(
+    let result = try add(
       .binary(function, .none), [a, b], shape: Shapes.broadcast(shape(a), shape(b)),
       type: numberType([a, b]))
+    guard function != .divide || isReal(result) || self[result].isConstant else {
+      throw PackError(.unsupported, "division of integers at run time is not supported")
+    }
+    return result
   }
 
   /// What was multiplied by constants of which the other operand holds the reciprocals.

@@ -39,7 +39,9 @@ extension Tensor {
         return (0..<4).map { UInt8(truncatingIfNeeded: pattern >> (8 * $0)) }
       }
     }
-    guard let range = type.integerRange else { return nil }
+    guard type.isInteger else { return nil }
+    // What a `Double` holds exactly.
+    let range = type.integerRange.clamped(to: -(1 << 53)...1 << 53)
     guard let quantization else {
       // Numbers that only change their type are cut off, as everywhere.
       let integers = reals.map { Int(exactly: $0.rounded(.towardZero)) }
@@ -71,20 +73,10 @@ extension Tensor {
 }
 
 extension DataType {
-  /// What an integer type of at most 32 bits can store; of 64 bits, what a `Double` holds exactly.
-  var integerRange: ClosedRange<Int>? {
+  var isInteger: Bool {
     switch self {
-    case .bool: 0...1
-    case .int4: -8...7
-    case .int8: -128...127
-    case .uint8: 0...255
-    case .int16: -32768...32767
-    case .uint16: 0...65535
-    case .int32: Int(Int32.min)...Int(Int32.max)
-    case .uint32: 0...Int(UInt32.max)
-    case .int64: -(1 << 53)...1 << 53
-    case .uint64: 0...1 << 53
-    case .float16, .float32, .float64: nil
+    case .float16, .float32, .float64: false
+    default: true
     }
   }
 }

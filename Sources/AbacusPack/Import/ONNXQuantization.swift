@@ -17,8 +17,8 @@ extension ONNXTranslator {
     }
     var zeroPoints = [0]
     if optional(zeroPoint) != nil {
-      zeroPoints = try reals(zeroPoint, "the zero point").map { Int($0) }
-      guard let range = type.integerRange, zeroPoints.allSatisfy(range.contains) else {
+      zeroPoints = try zeroPointValues(zeroPoint)
+      guard type.isInteger, zeroPoints.allSatisfy(type.integerRange.contains) else {
         throw PackError(.malformed, "every zero point (input \(zeroPoint)) must be a number of type \(type)")
       }
     }
@@ -33,6 +33,15 @@ extension ONNXTranslator {
         "\(scales.count) scales for \(shape) along dimension \(axis) are not supported; supported: one, or one for each index")
     }
     return Quantization(scales: scales, zeroPoints: zeroPoints, axis: axis)
+  }
+
+  private func zeroPointValues(_ input: Int) throws -> [Int] {
+    try reals(input, "the zero point").map { value in
+      guard let whole = Int(exactly: value) else {
+        throw PackError(.malformed, "the zero point \(value) (input \(input)) is not a whole number")
+      }
+      return whole
+    }
   }
 
   /// An input of integers, with the real values that scale and zero point give it.
@@ -51,7 +60,7 @@ extension ONNXTranslator {
     _ id: Graph.TensorID, _ quantization: Quantization
   ) throws -> Graph.TensorID {
     var tensor = build[id]
-    guard tensor.type.integerRange != nil, tensor.type != .bool else {
+    guard tensor.type.isInteger, tensor.type != .bool else {
       throw PackError(.malformed, "\"\(tensor.name)\" is \(tensor.type), and cannot be dequantised")
     }
     if tensor.quantization == quantization { return id }
@@ -219,7 +228,7 @@ extension ONNXTranslator {
   ) throws -> (id: Graph.TensorID, scales: [Double]) {
     let tensor = try tensor(input)
     if tensor.type == .float32 { return (try id(input), [1]) }
-    let zeroPoints = try optional(zeroPoint) == nil ? [0] : reals(zeroPoint, "the zero point").map { Int($0) }
+    let zeroPoints = try optional(zeroPoint) == nil ? [0] : zeroPointValues(zeroPoint)
     if let quantization = tensor.quantization {
       guard quantization.isPerTensor, quantization.zeroPoints == zeroPoints else {
         throw PackError(.unsupported, "\"\(tensor.name)\" is used with two different zero points")

@@ -87,8 +87,9 @@ extension ONNXTranslator {
       return build.add(
         Tensor(name: "", shape: input.shape, type: .bool, data: values.map { $0 == 0 ? 0 : 1 }))
     }
-    if let values = input.indexValues, let range = type.integerRange {
+    if let values = input.indexValues, type.isInteger {
       // Ends of slices are the largest integers there are.
+      let range = type.integerRange
       let clamped = values.map { min(max($0, range.lowerBound), range.upperBound) }
       return build.integers(clamped, shape: input.shape, type: type)
     }

@@ -112,7 +112,7 @@ final class TFLiteTensorSource {
     guard zeroPoints.count == scales.count else {
       throw PackError(.malformed, "has \(scales.count) scales but \(zeroPoints.count) zero points")
     }
-    let range = type.integerRange ?? .min ... .max
+    let range = type.integerRange
     guard zeroPoints.allSatisfy(range.contains) else {
       throw PackError(.malformed, "every zero point must lie in \(range)")
     }
@@ -141,6 +141,23 @@ final class TFLiteTensorSource {
     (0..<count).map { index in
       let nibble = bytes[index / 2] >> (index % 2 == 0 ? 0 : 4) & 0xF
       return nibble < 8 ? nibble : nibble | 0xF0
+    }
+  }
+}
+
+extension DataType {
+  /// What the type can store; for types that are not integers, any `Int`.
+  var integerRange: ClosedRange<Int> {
+    switch self {
+    case .int4: -8...7
+    case .int8: -128...127
+    case .uint8: 0...255
+    case .bool: 0...1
+    case .int16: -32768...32767
+    case .uint16: 0...65535
+    case .int32: Int(Int32.min)...Int(Int32.max)
+    case .uint32: 0...Int(UInt32.max)
+    default: Int.min...Int.max
     }
   }
 }

@@ -37,6 +37,50 @@ struct LoopNest {
   }
 }
 
+extension LoopNest {
+  /// Loops over `output` with inputs broadcast to it in numpy's manner; nil where one does not.
+  ///
+  /// - Parameter units: elements that the innermost index of each input spans; 1 by default.
+  init?(broadcasting inputs: [[Int]], to output: [Int], units: [Int]? = nil) {
+    self.init(extents: output, strides: [])
+    for (position, shape) in inputs.enumerated() {
+      let missing = output.count - shape.count
+      guard missing >= 0, zip(shape, output[missing...]).allSatisfy({ $0 == 1 || $0 == $1 })
+      else { return nil }
+      let own = rowMajorStrides(shape, unit: units?[position] ?? 1)
+      strides.append(
+        output.indices.map { dimension in
+          dimension < missing || shape[dimension - missing] == 1 ? 0 : own[dimension - missing]
+        })
+    }
+  }
+}
+
+extension LoopNest {
+  /// Calls `body` for each round of all loops but the innermost, in order, with the element at which
+  /// each input then stands. There is at least one loop.
+  func forEachRow(_ body: (_ offsets: [Int]) -> Void) {
+    var index = [Int](repeating: 0, count: extents.count - 1)
+    var offsets = [Int](repeating: 0, count: strides.count)
+    while true {
+      body(offsets)
+      guard var dimension = index.indices.last else { return }
+      while true {
+        index[dimension] += 1
+        for row in strides.indices { offsets[row] += strides[row][dimension] }
+        if index[dimension] < extents[dimension] { break }
+        for row in strides.indices { offsets[row] -= strides[row][dimension] * extents[dimension] }
+        index[dimension] = 0
+        if dimension == 0 { return }
+        dimension -= 1
+      }
+    }
+  }
+
+  /// The same loops with as many as possible joined; at least one is left.
+  var collapsed: LoopNest { collapsed(toRank: max(extents.count, 1)) ?? self }
+}
+
 /// Strides of a row-major shape whose innermost element spans `unit` elements.
 func rowMajorStrides(_ shape: [Int], unit: Int = 1) -> [Int] {
   var strides = [Int](repeating: unit, count: shape.count)
@@ -53,28 +97,16 @@ extension Lowering {
   func broadcastLoops(
     _ node: Node, output: [Int], _ inputs: [[Int]], units: [Int]? = nil, rank: Int
   ) throws -> LoopNest {
-    let strides = try inputs.enumerated().map { position, shape in
-      let missing = output.count - shape.count
-      let own = rowMajorStrides(shape, unit: units?[position] ?? 1)
-      guard missing >= 0 else { throw mismatch(node, output, inputs) }
-      return try output.indices.map { dimension -> Int in
-        guard dimension >= missing, shape[dimension - missing] != 1 else { return 0 }
-        guard shape[dimension - missing] == output[dimension] else {
-          throw mismatch(node, output, inputs)
-        }
-        return own[dimension - missing]
-      }
+    guard let nest = LoopNest(broadcasting: inputs, to: output, units: units) else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): inputs \(inputs.map(\.description).joined(separator: " and ")) "
+          + "do not broadcast to \(output)")
     }
-    guard let loops = LoopNest(extents: output, strides: strides).collapsed(toRank: rank) else {
+    guard let loops = nest.collapsed(toRank: rank) else {
       throw PackError(
         .unsupported, "\(node.origin): broadcasting \(inputs) to \(output) needs more than \(rank) loops")
     }
     return loops
-  }
-
-  private func mismatch(_ node: Node, _ output: [Int], _ inputs: [[Int]]) -> PackError {
-    PackError(
-      .malformed,
-      "\(node.origin): inputs \(inputs.map(\.description).joined(separator: " and ")) do not broadcast to \(output)")
   }
 }

@@ -219,7 +219,7 @@ extension Lowering {
     let input = try quantized(try self.input(node, 0), node)
     let output = try quantized(try makeOutput(node), node)
     let (channels, depth) = (shape[0], shape[1] * shape[2] * shape[3])
-    try checkWindow(node, window, input: input.shape, output: output.shape)
+    try window.check(input: input.shape, output: output.shape, origin: node.origin)
     guard groups >= 1, shape[3] * groups == input.shape[3], channels % groups == 0,
       channels == output.shape[3], shape[1] == window.size[0], shape[2] == window.size[1]
     else {
@@ -288,7 +288,7 @@ extension Lowering {
     }
     let input = try quantized(try self.input(node, 0), node)
     let output = try quantized(try makeOutput(node), node)
-    try checkWindow(node, window, input: input.shape, output: output.shape)
+    try window.check(input: input.shape, output: output.shape, origin: node.origin)
     guard output.shape[3] == channels, window.size == [height, width] else {
       throw PackError(.malformed, "\(node.origin): output \(output.shape) does not have \(channels) channels")
     }

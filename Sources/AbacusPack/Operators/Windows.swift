@@ -2,35 +2,36 @@ import AbacusFormat
 
 // Geometry that convolutions and pools share, and the pools.
 
-extension Lowering {
-  /// Throws unless window and shapes go together and stay within the limits.
-  func checkWindow(_ node: Node, _ window: WindowAttributes, input: [Int], output: [Int]) throws {
+extension WindowAttributes {
+  /// Throws unless the window goes together with the shapes and stays within the limits.
+  func check(input: [Int], output: [Int], origin: String) throws {
     guard input.count == 4, output.count == 4, input[0] == output[0] else {
       throw PackError(
         .unsupported,
-        "\(node.origin): input \(input) and output \(output); four dimensions (NHWC) are supported")
+        "\(origin): input \(input) and output \(output); four dimensions (NHWC) are supported")
     }
     let limit = Int(Limits.maximumWindowParameter)
-    let positive = window.size + window.strides + window.dilations
-    let padding = window.padBefore + window.padAfter
-    guard positive.allSatisfy({ (1...limit).contains($0) }), padding.allSatisfy({ (0...limit).contains($0) })
+    guard (size + strides + dilations).allSatisfy({ (1...limit).contains($0) }),
+      (padBefore + padAfter).allSatisfy({ (0...limit).contains($0) })
     else {
       throw PackError(
         .unsupported,
-        "\(node.origin): window \(window.size), strides \(window.strides), dilations "
-          + "\(window.dilations), padding \(padding) must lie within 1...\(limit) (padding from 0)")
+        "\(origin): window \(size), strides \(strides), dilations \(dilations), padding "
+          + "\(padBefore) and \(padAfter) must lie within 1...\(limit) (padding from 0)")
     }
     for axis in 0..<2 {
-      let covered = (window.size[axis] - 1) * window.dilations[axis] + 1
-      let padded = input[axis + 1] + window.padBefore[axis] + window.padAfter[axis]
-      guard padded >= covered, (padded - covered) / window.strides[axis] + 1 == output[axis + 1] else {
+      let covered = (size[axis] - 1) * dilations[axis] + 1
+      let padded = input[axis + 1] + padBefore[axis] + padAfter[axis]
+      guard padded >= covered, (padded - covered) / strides[axis] + 1 == output[axis + 1] else {
         throw PackError(
           .malformed,
-          "\(node.origin): a window of \(window.size) over input \(input) does not give output \(output)")
+          "\(origin): a window of \(size) over input \(input) does not give output \(output)")
       }
     }
   }
+}
 
+extension Lowering {
   func record(_ window: WindowAttributes) -> Window {
     Window(
       height: UInt32(window.size[0]), width: UInt32(window.size[1]),
@@ -44,7 +45,7 @@ extension Lowering {
   ) throws {
     let input = try quantized(try self.input(node, 0), node)
     let output = try quantized(try makeOutput(node), node)
-    try checkWindow(node, window, input: input.shape, output: output.shape)
+    try window.check(input: input.shape, output: output.shape, origin: node.origin)
     guard input.shape[3] == output.shape[3], window.dilations == [1, 1] else {
       throw PackError(
         .unsupported, "\(node.origin): pools keep the number of channels and have no dilation")
