@@ -8,15 +8,29 @@ struct SourceOptions: ParsableArguments {
     help: ArgumentHelp("A hyperparameter of a Hugging Face model that its config.json lacks.", valueName: "name=value"))
   var settings: [String] = []
 
+  @Option(
+    name: .customLong("dim"),
+    help: ArgumentHelp("The extent of a symbolic dimension of an ONNX model.", valueName: "name=extent"))
+  var dimensions: [String] = []
+
   func load(_ path: String) throws -> Graph {
-    var overrides: [String: String] = [:]
-    for setting in settings {
-      guard let equals = setting.firstIndex(of: "=") else {
-        throw ValidationError("--set \(setting): give a name and a value, such as heads=4")
-      }
-      overrides[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+    var extents: [String: Int] = [:]
+    for (name, value) in try pairs(dimensions, "--dim") {
+      guard let extent = Int(value), extent > 0 else { throw ValidationError("--dim \(name)=\(value): not an extent") }
+      extents[name] = extent
     }
-    return try ModelFile.load(path, overrides: overrides)
+    return try ModelFile.load(path, overrides: try pairs(settings, "--set"), dimensions: extents)
+  }
+
+  private func pairs(_ texts: [String], _ option: String) throws -> [String: String] {
+    var result: [String: String] = [:]
+    for text in texts {
+      guard let equals = text.firstIndex(of: "=") else {
+        throw ValidationError("\(option) \(text): give a name and a value, such as heads=4")
+      }
+      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    return result
   }
 }
 

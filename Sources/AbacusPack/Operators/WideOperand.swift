@@ -121,19 +121,14 @@ extension Lowering {
       throw PackError(
         .unsupported, "\(node.origin): \"\(tensor.name)\" \(tensor.shape) must be a constant of \(count) elements")
     }
-    return try tensor.reals()
+    return try tensor.requiredReals()
   }
 }
 
 extension Tensor {
-  /// Real values of a constant.
-  func reals() throws -> [Double] {
-    if type == .float32, let data {
-      return data.withUnsafeBytes { raw in
-        (0..<raw.count / 4).map { Double(raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)) }
-      }
-    }
-    guard let quantization, quantization.isPerTensor else { return try integers().map(Double.init) }
-    return try integers().map { Double($0 - quantization.zeroPoints[0]) * quantization.scales[0] }
+  /// Real values of a constant that must have them.
+  func requiredReals() throws -> [Double] {
+    guard let reals else { throw PackError(.malformed, "tensor \"\(name)\" is not a constant of numbers") }
+    return reals
   }
 }

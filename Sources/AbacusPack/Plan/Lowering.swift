@@ -77,6 +77,8 @@ final class Lowering {
       try lowerRotary(node, attributes)
     case .cacheAppend:
       try lowerCacheAppend(node)
+    case .select:
+      throw PackError(.unsupported, "\(node.origin): this operation has no integer form yet")
     }
   }
 
