@@ -4,9 +4,13 @@ import Foundation
 public enum ModelFile {
   /// Reads a model of any format that has an importer.
   ///
-  /// - Parameter overrides: hyperparameters that come before those of the model's own configuration,
-  ///   for formats that have one (``HuggingFaceImporter``).
-  public static func load(_ path: String, overrides: [String: String] = [:]) throws -> Graph {
+  /// - Parameters:
+  ///   - overrides: hyperparameters that come before those of the model's own configuration, for
+  ///     formats that have one (``HuggingFaceImporter``).
+  ///   - dimensions: extents of the symbolic dimensions of an ONNX model, by name.
+  public static func load(
+    _ path: String, overrides: [String: String] = [:], dimensions: [String: Int] = [:]
+  ) throws -> Graph {
     if isHuggingFace(path) { return try HuggingFaceImporter.load(path, overrides: overrides) }
     guard overrides.isEmpty else {
       throw PackError(
@@ -19,9 +23,13 @@ public enum ModelFile {
     if bytes.count >= 4, Array(bytes[0..<4]) == Array("ABAC".utf8) {
       throw PackError(.file, "\(path) is packed already; look at it with abacus inspect")
     }
+    if path.hasSuffix(".onnx") || ONNXImporter.recognizes(bytes) {
+      let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+      return try ONNXImporter.load(bytes, dimensions: dimensions, externalData: folder)
+    }
     throw PackError(
       .malformed,
-      "\(path) is not a TFLite model: bytes 4 to 7 should be the identifier \"TFL3\" "
+      "\(path) is neither a TFLite model (bytes 4 to 7 would be the identifier \"TFL3\") nor an ONNX model "
         + "(a Hugging Face model is a folder or a .safetensors file)")
   }
 

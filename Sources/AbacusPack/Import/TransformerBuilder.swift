@@ -190,7 +190,7 @@ struct TransformerBuilder {
   }
 
   private mutating func tensor(_ tensor: Tensor) throws -> TensorID {
-    guard let count = TFLiteTensorSource.elementCount(tensor.shape), count > 0 else {
+    guard let count = Shapes.elementCount(tensor.shape), count > 0 else {
       throw PackError(
         .unsupported,
         "\"\(tensor.name)\" would be of shape \(NumericArray.text(tensor.shape)), which is empty or too "
