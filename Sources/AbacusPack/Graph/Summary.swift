@@ -71,6 +71,7 @@ extension Operation {
     case .rotary(let attributes):
       join("rotary heads \(attributes.heads)", attributes.isInterleaved ? "interleaved" : "")
     case .cacheAppend: "cacheAppend"
+    case .select: "select"
     }
   }
 

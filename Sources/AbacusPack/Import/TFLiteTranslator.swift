@@ -174,22 +174,13 @@ struct TFLiteTranslator {
     return values.map { min(max($0, -1 << 32), 1 << 32) }
   }
 
-  /// `axis` counted from the front, for a tensor of `rank` dimensions.
-  func resolve(axis: Int, rank: Int) throws -> Int {
-    let resolved = axis < 0 ? axis + rank : axis
-    guard (0..<rank).contains(resolved) else {
-      throw PackError(.malformed, "dimension \(axis) of a tensor with \(rank) dimensions does not exist")
-    }
-    return resolved
-  }
-
   // MARK: Results, for the translations
 
   /// Gives an output the shape that the operator implies. The file must agree, except where it
   /// leaves a dimension or the whole shape open.
   mutating func settle(_ shape: [Int], output: Int = 0) throws {
     let stored = outputTensor(output).shape
-    guard let count = TFLiteTensorSource.elementCount(shape), count > 0 else {
+    guard let count = Shapes.elementCount(shape), count > 0 else {
       throw PackError(
         .malformed,
         "the operator implies the shape \(shape) for output \(output), which is empty or too large")
@@ -216,7 +207,7 @@ struct TFLiteTranslator {
 
   /// A tensor between two nodes of one operator.
   mutating func intermediate(_ what: String, like id: Graph.TensorID, shape: [Int]) throws -> Graph.TensorID {
-    guard TFLiteTensorSource.elementCount(shape) ?? 0 > 0 else {
+    guard Shapes.elementCount(shape) ?? 0 > 0 else {
       throw PackError(
         .malformed, "the operator implies the shape \(shape) on the way, which is empty or too large")
     }
@@ -237,8 +228,10 @@ struct TFLiteTranslator {
   /// Appends a node, or where all is constant and integer (arithmetic on shapes), its result.
   mutating func emit(_ operation: Operation, _ inputs: [Graph.TensorID?], _ output: Graph.TensorID) {
     let operands = inputs.compactMap { $0.map { graph.tensors[$0] } }
-    if let values = IntegerFolding.evaluate(operation, operands, output: graph.tensors[output]) {
-      define(output, values)
+    if (operands + [graph.tensors[output]]).allSatisfy(Self.isAboutShapes),
+      let data = ConstantFolding.evaluate(operation, operands, output: graph.tensors[output])
+    {
+      graph.tensors[output].data = data
     } else {
       graph.nodes.append(Node(operation, inputs: inputs, outputs: [output], origin: site.origin))
     }
@@ -248,9 +241,13 @@ struct TFLiteTranslator {
   mutating func define(output: Int = 0, data: [UInt8]) { graph.tensors[outputs[output]].data = data }
 
   /// Makes an output of the operator, of type int32 or int64, constant.
-  mutating func define(output: Int = 0, _ values: [Int]) { define(outputs[output], values) }
+  mutating func define(output: Int = 0, _ values: [Int]) {
+    define(output: output, data: Tensor.data(of: values, bytes: outputTensor(output).type.bytes))
+  }
 
-  private mutating func define(_ id: Graph.TensorID, _ values: [Int]) {
-    graph.tensors[id].data = Tensor.data(of: values, bytes: graph.tensors[id].type.bytes)
+  /// Small plain int32 and int64 tensors that become the shape of a reshape, the begin of a slice ...
+  private static func isAboutShapes(_ tensor: Tensor) -> Bool {
+    (tensor.type == .int32 || tensor.type == .int64) && tensor.quantization == nil
+      && tensor.elementCount <= 1 << 12
   }
 }

@@ -51,6 +51,28 @@ extension FloatKernelBuilder {
     }
   }
 
+  /// Where the first input is not 0, the second, else the third.
+  func select() throws -> FloatKernel {
+    let shapes = try (0..<3).map(shape)
+    guard let nest = LoopNest(broadcasting: shapes, to: output.shape) else {
+      throw malformed("\(shapes) do not broadcast to \(output.shape)")
+    }
+    let loops = nest.collapsed
+    let (length, strides) = (loops.extents.last ?? 1, loops.strides.map { $0.last ?? 0 })
+    let count = output.elementCount
+    return { inputs in
+      var result: [Float] = []
+      result.reserveCapacity(count)
+      loops.forEachRow { offsets in
+        for index in 0..<length {
+          let chosen = inputs[0][offsets[0] + index * strides[0]] != 0 ? 1 : 2
+          result.append(inputs[chosen][offsets[chosen] + index * strides[chosen]])
+        }
+      }
+      return result
+    }
+  }
+
   func unary(_ function: UnaryFunction) throws -> FloatKernel {
     let input = try shape(0)
     try expectOutput(input.reduce(1, *) == output.elementCount, from: input)

@@ -20,6 +20,7 @@ struct FloatKernelBuilder {
     case .matrixMultiply(let transposeA, let transposeB):
       try matrixMultiply(transposeA: transposeA, transposeB: transposeB)
     case .binary(let function, let activation): try binary(function, activation)
+    case .select: try select()
     case .unary(let function): try unary(function)
     case .prelu: try prelu()
     case .pool(let kind, let window, let activation): try pool(kind, window, activation)

@@ -3,7 +3,8 @@ extension GraphEditor {
   /// becomes one before it. Keys and values of an attention stay whole.
   func hoistSlice(_ id: NodeID) throws -> Bool {
     guard let node = floatNode(id), case .slice(let starts, let strides) = node.operation,
-      let x = node.inputs[0], isPrivate(x), let producer = source(x)
+      let x = node.inputs[0], let producer = source(x),
+      isPrivate(x) || producer.operation.isNormalization
     else { return false }
     let y = node.outputs[0]
     var inputs = producer.inputs

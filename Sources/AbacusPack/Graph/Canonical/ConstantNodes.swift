@@ -1,6 +1,5 @@
-/// Evaluates nodes whose inputs are all constant.
-enum ConstantFolding {
-  /// The bytes of the node's result, or nil where the node has to stay.
+extension ConstantFolding {
+  /// The bytes of the result of a float graph's node, or nil where the node has to stay.
   static func evaluate(_ node: Node, _ tensors: [Tensor]) throws -> [UInt8]? {
     let inputs = node.inputs.compactMap { $0 }
     guard !inputs.isEmpty, node.outputs.count == 1,
@@ -8,9 +7,8 @@ enum ConstantFolding {
     else { return nil }
     let output = tensors[node.outputs[0]]
     guard output.quantization == nil, output.elementCount > 0 else { return nil }
-    if output.type == .float32 { return try evaluateFloat(node, tensors) }
-    let values = IntegerFolding.evaluate(node.operation, inputs.map { tensors[$0] }, output: output)
-    return values.map { Tensor.data(of: $0, bytes: output.type.bytes) }
+    if let known = evaluate(node.operation, inputs.map({ tensors[$0] }), output: output) { return known }
+    return output.type == .float32 ? try evaluateFloat(node, tensors) : nil
   }
 
   private static func evaluateFloat(_ node: Node, _ tensors: [Tensor]) throws -> [UInt8] {
