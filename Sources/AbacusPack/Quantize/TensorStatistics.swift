@@ -91,6 +91,12 @@ public struct TensorStatistics: Sendable, Equatable {
     }
   }
 
+  /// Widens the range to that of another tensor, which shares this one's scale.
+  mutating func extendRange(by other: TensorStatistics) {
+    minimum = min(minimum, other.minimum)
+    maximum = max(maximum, other.maximum)
+  }
+
   /// Takes in the statistics of further samples of the same tensor.
   mutating func merge(_ other: TensorStatistics) {
     guard other.count > 0 else { return }
