@@ -71,7 +71,7 @@ import Foundation
 
   private func operators(of test: NodeTest) -> String {
     let path = test.folder.appending(path: "model.onnx").path(percentEncoded: false)
-    guard let bytes = try? readFile(path), let operators = try? ONNXImporter.operators(of: bytes) else {
+    guard let bytes = try? readFile(path), let operators = try? ONNXTestModel(bytes).operators else {
       return "unreadable"
     }
     return Set(operators).count == 1 ? operators[0] : "several operators"

@@ -82,22 +82,18 @@ extension ONNXTranslator {
   private mutating func cast(to type: DataType) throws -> Graph.TensorID {
     let input = try tensor(0)
     if input.type == type || type == .float32 { return try build.requantize(id(0), type: type) }
-    if type == .bool {
-      guard let values = input.reals else { throw Self.mustBeConstant("a value that becomes a truth value", 0) }
-      return build.add(
-        Tensor(name: "", shape: input.shape, type: .bool, data: values.map { $0 == 0 ? 0 : 1 }))
-    }
+    if type == .bool { return try isNotZero(id(0)) }
     if let values = input.indexValues, type.isInteger {
       // Ends of slices are the largest integers there are.
       let range = type.integerRange
       let clamped = values.map { min(max($0, range.lowerBound), range.upperBound) }
       return build.integers(clamped, shape: input.shape, type: type)
     }
-    guard input.isConstant || input.isPlainInteger || input.type == .bool else {
-      throw PackError(
-        .unsupported, "casts of \(input.type) to \(type) at run time are not supported")
-    }
-    return try build.requantize(id(0), type: type)
+    if input.type == .bool || input.isPlainInteger { return try build.requantize(id(0), type: type) }
+    // Numbers are cut off towards 0.
+    let magnitude = try build.unary(.floor, build.unary(.abs, id(0)))
+    let whole = try build.binary(.multiply, magnitude, build.unary(.sign, id(0)))
+    return try build.requantize(whole, type: type)
   }
 
   // MARK: Shapes

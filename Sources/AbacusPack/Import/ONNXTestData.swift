@@ -1,20 +1,44 @@
 // What the runner of ONNX's node tests needs of the format.
 
-extension ONNXImporter {
-  /// The operators of a model's nodes, as messages name them, in the order of the nodes.
-  package static func operators(of bytes: [UInt8]) throws -> [String] {
+/// A model of which inputs can be made constants.
+package struct ONNXTestModel {
+  private let model: ONNXModelProto
+
+  package init(_ bytes: [UInt8]) throws {
     guard let model = try? ONNXModelProto(serializedBytes: bytes) else {
       throw PackError(.malformed, "not a sound ONNX model")
     }
-    return model.graph.node.map { ONNXSite.prefix(ofDomain: $0.domain) + $0.opType }
+    self.model = model
   }
 
-  /// A tensor in a file of its own.
+  /// The operators of the nodes, as messages name them, in the order of the nodes.
+  package var operators: [String] {
+    model.graph.node.map { ONNXSite.prefix(ofDomain: $0.domain) + $0.opType }
+  }
+
+  package var inputs: [String] { model.graph.input.map(\.name) }
+
+  /// The graph, where some inputs are the constants in files of their own.
+  package func load(constants: [String: [UInt8]]) throws -> Graph {
+    var model = model
+    for (name, bytes) in constants {
+      var constant = try Self.proto(bytes)
+      constant.name = name
+      model.graph.initializer.append(constant)
+    }
+    return try ONNXImporter.load(model.serializedBytes())
+  }
+
+  /// The tensor in a file of its own.
   package static func tensor(_ bytes: [UInt8]) throws -> Tensor {
+    try ONNXTensorSource(ONNXGraphProto()).tensor(proto(bytes))
+  }
+
+  private static func proto(_ bytes: [UInt8]) throws -> ONNXTensorProto {
     guard let proto = try? ONNXTensorProto(serializedBytes: bytes) else {
       throw PackError(.malformed, "not a sound ONNX tensor")
     }
-    return try ONNXTensorSource(ONNXGraphProto()).tensor(proto)
+    return proto
   }
 }
 
