@@ -28,6 +28,16 @@ public func abacus_dispatch_run(_ opcode: UInt32, _ call: UnsafePointer<abacus_k
   case .softmax: unsafe abacus_run_softmax(call)
   case .table: unsafe abacus_run_table(call)
   case .requantize: unsafe abacus_run_requantize(call)
+  case .project: unsafe abacus_run_project(call)
+  case .normalize: unsafe abacus_run_normalize(call)
+  case .activation: unsafe abacus_run_activation(call)
+  case .attention: unsafe abacus_run_attention(call)
+  case .rotary: unsafe abacus_run_rotary(call)
+  case .append: unsafe abacus_run_append(call)
+  case .embed: unsafe abacus_run_embed(call)
+  case .addWide: unsafe abacus_run_add_wide(call)
+  case .multiplyWide: unsafe abacus_run_multiply_wide(call)
+  case .softmaxWide: unsafe abacus_run_softmax_wide(call)
   case nil: return
   }
 }
@@ -56,6 +66,16 @@ public func abacus_dispatch_check(
   case .softmax: unsafe abacus_check_softmax(call)
   case .table: unsafe abacus_check_table(call)
   case .requantize: unsafe abacus_check_requantize(call)
+  case .project: unsafe abacus_check_project(call)
+  case .normalize: unsafe abacus_check_normalize(call)
+  case .activation: unsafe abacus_check_activation(call)
+  case .attention: unsafe abacus_check_attention(call)
+  case .rotary: unsafe abacus_check_rotary(call)
+  case .append: unsafe abacus_check_append(call)
+  case .embed: unsafe abacus_check_embed(call)
+  case .addWide: unsafe abacus_check_add_wide(call)
+  case .multiplyWide: unsafe abacus_check_multiply_wide(call)
+  case .softmaxWide: unsafe abacus_check_softmax_wide(call)
   case nil: ABACUS_UNSUPPORTED_OPERATOR
   }
 }

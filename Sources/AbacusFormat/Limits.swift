@@ -40,8 +40,42 @@ public enum Limits {
   /// 32-bit numbers plus half of `2^62` still fits 64 bits.
   public static let requantizationShifts: ClosedRange<Int32> = 1...62
 
+  /// Multipliers of a weighted sum: two products with 32-bit numbers and half of `2^62` fit 64 bits.
+  public static let sumMultiplierMagnitude: UInt32 = 1 << 30
+
   /// Keys of a softmax row: a sum of as many Q20 exponentials fits 32 bits.
   public static let maximumSoftmaxRow: UInt32 = 4095
+
+  /// Elements of a normalised row. Then |x - mean| / sqrt(V) on Q22, with 6 more bits and 2^31 in
+  /// front, fits the 32 bits whose high product is the result; sums of x fit 32 bits, and n^2 times
+  /// the variance 2^54.
+  public static let maximumNormalizedRow: UInt32 = 4096
+
+  /// E of a LayerNorm: with n^2 times the variance it stays below 2^62.
+  public static let layerEpsilon: UInt64 = 1 &<< 58
+
+  /// E of an RMSNorm, which is multiplied by n.
+  public static let rootMeanSquareEpsilon: UInt64 = 1 &<< 46
+
+  /// Exponents of the number that I-LayerNorm's square root starts at: every iterate for a sum of
+  /// 4096 squares of 16-bit deviations then fits 32 bits.
+  public static let rootStarts: ClosedRange<UInt32> = 12...31
+
+  /// Entries of an activation's table: steps of 1/32 up to 32, where 16 bits on grid 2^-10 end.
+  public static let activationEntries: ClosedRange<UInt32> = 2...1025
+
+  /// Keys of an attention: the sum of as many Q15 exponentials times int8 values,
+  /// 512 * 32767 * 128, fits 32 bits.
+  public static let maximumAttentionKeys: UInt32 = 512
+
+  /// I0 of an exponential by shifts: 32 of them times 1.4375 still fit 32 bits.
+  public static let exponentUnits: ClosedRange<Int32> = 1...1 << 24
+
+  /// N of an exponential by shifts: 2^N is a number of 31 bits.
+  public static let exponentOctaves: ClosedRange<Int32> = 1...30
+
+  /// k of a quotient by IntDiv: it fits 16 bits.
+  public static let quotientBits: ClosedRange<Int32> = 2...16
 
   /// Stride, dilation, window and padding of convolutions and pools: their products with
   /// an extent must stay below `2^31`.

@@ -40,9 +40,30 @@ public enum Opcode: UInt8, Sendable {
   case table = 17
   /// Change of scale, zero point or width.
   case requantize = 18
+  /// Rows of int8 or int16 times a constant matrix, requantised to any width; a residual may be
+  /// added straight to the accumulator.
+  case project = 19
+  /// Normalisation of rows: LayerNorm, RMSNorm, I-LayerNorm.
+  case normalize = 20
+  /// x * cdf(x) as ReLU minus an even table (GELU, SiLU, QuickGELU), or ShiftGELU.
+  case activation = 21
+  /// Scaled dot-product attention, one query row at a time, without a score matrix.
+  case attention = 22
+  /// Rotary position embedding of rows of heads.
+  case rotary = 23
+  /// Writes rows into a state, at the position that the session has reached.
+  case append = 24
+  /// Rows of a quantised table, picked by run-time indices and rescaled.
+  case embed = 25
+  /// Weighted sum of tensors of 8, 16 or 32 bits with broadcasting.
+  case addWide = 26
+  /// Product of tensors of 8 or 16 bits with broadcasting.
+  case multiplyWide = 27
+  /// Softmax of rows of 8, 16 or 32 bits: refined, or Shiftmax.
+  case softmaxWide = 28
 
   /// Opcodes are 1...count.
-  public static let count: UInt8 = 18
+  public static let count: UInt8 = 28
 
   /// The name that `abacus inspect` prints and that names the kernel's C symbols
   /// (`abacus_run_<name>`, `abacus_check_<name>`).
@@ -66,6 +87,16 @@ public enum Opcode: UInt8, Sendable {
     case .softmax: "softmax"
     case .table: "table"
     case .requantize: "requantize"
+    case .project: "project"
+    case .normalize: "normalize"
+    case .activation: "activation"
+    case .attention: "attention"
+    case .rotary: "rotary"
+    case .append: "append"
+    case .embed: "embed"
+    case .addWide: "add_wide"
+    case .multiplyWide: "multiply_wide"
+    case .softmaxWide: "softmax_wide"
     }
   }
 }

@@ -19,6 +19,12 @@ public enum Operands {
   public static let shifts = 5
   /// Working memory in the arena.
   public static let scratch = 6
+  /// Values of an attention, whose keys are in `second`.
+  public static let values = 3
+  /// Which keys an attention may look at: one number each, 0 where not.
+  public static let mask = 7
+  /// int32 [1], a state: how many tokens the session has seen before this run.
+  public static let position = 8
 }
 
 /// The end of every arithmetic operator: `clamp(requant(acc; m, shift) + zeroPoint, low, high)`.
@@ -271,5 +277,249 @@ public struct RequantizeParameters: BitwiseCopyable {
     self.inputZeroPoint = inputZeroPoint
     self.multiplier = multiplier
     self.stage = stage
+  }
+}
+
+/// Forms of ``Opcode/project``.
+public enum ProjectVariant: UInt8, Sendable {
+  /// `stage(acc; m[n])`.
+  case plain = 0
+  /// `clamp(floor((acc * m[n] + residual * residualMultiplier + 2^(s-1)) / 2^s) + zeroPoint)`: one
+  /// rounding (integer-semantics section 3).
+  case residual
+  /// I-ViT: the accumulator is requantised to int16 first, then both branches to the output.
+  case paperResidual
+}
+
+/// Rows [M, K] times constant weights [N, K], as ``FullyConnectedParameters``, for operands of 8 or
+/// 16 bits. The input zero point is folded into the bias; weights are symmetric.
+public struct ProjectParameters: BitwiseCopyable {
+  public var stage: OutputStage
+  public var residualZeroPoint: Int32
+  public var residualMultiplier: Int32
+  /// `paperResidual` only: shift of the residual, multiplier and shift of the int16 branch.
+  public var residualShift: Int32
+  public var branchMultiplier: Int32
+  public var branchShift: Int32
+
+  public init(stage: OutputStage) {
+    self.stage = stage
+    residualZeroPoint = 0
+    residualMultiplier = 0
+    residualShift = 1
+    branchMultiplier = 0
+    branchShift = 1
+  }
+}
+
+/// Parameters of I-ViT's exponential by shifts (integer-semantics 4.1).
+public struct ShiftExponentParameters: BitwiseCopyable {
+  /// I0: how many steps of the input make 1.
+  public var unit: Int32
+  /// N: exponentials below 2^-N are 2^-N.
+  public var octaves: Int32
+  /// k: bits of a quotient, scale 2^-(k-1).
+  public var quotientBits: Int32
+  /// 1 where half of the remainder keeps its half bit, as in I-ViT's released code.
+  public var keepsHalfBit: UInt32
+
+  public init(unit: Int32 = 1, octaves: Int32 = 15, quotientBits: Int32 = 8, keepsHalfBit: Bool = false) {
+    self.unit = unit
+    self.octaves = octaves
+    self.quotientBits = quotientBits
+    self.keepsHalfBit = keepsHalfBit ? 1 : 0
+  }
+}
+
+/// Forms of ``Opcode/normalize``.
+public enum NormalizeVariant: UInt8, Sendable {
+  /// Integer-semantics 7.2; slot 4 holds {G, B} of each element.
+  case layer = 0
+  /// The same without centring, B = 0.
+  case rootMeanSquare
+  /// I-LayerNorm (integer-semantics 7.1); slot 4 holds {bias, multiplier}, slot 5 may hold shifts.
+  case paper
+}
+
+/// Normalisation of rows of `rowLength` elements.
+public struct NormalizeParameters: BitwiseCopyable {
+  /// `shift` is sg, 33...62, for the refined forms.
+  public var stage: OutputStage
+  public var rowLength: UInt32
+  public var inputZeroPoint: Int32
+  /// E, a number of 59 bits: epsilon * n^2 / S^2 (root mean square: epsilon * n / S^2).
+  public var epsilonLow: UInt32
+  public var epsilonHigh: UInt32
+  /// `paper`: the square root starts at 2^start, or at 2^(bits / 2) where this is 0.
+  public var rootStart: UInt32
+
+  public init(stage: OutputStage, rowLength: UInt32, epsilon: UInt64 = 0) {
+    self.stage = stage
+    self.rowLength = rowLength
+    inputZeroPoint = 0
+    epsilonLow = UInt32(truncatingIfNeeded: epsilon)
+    epsilonHigh = UInt32(truncatingIfNeeded: epsilon &>> 32)
+    rootStart = 16
+  }
+}
+
+/// Forms of ``Opcode/activation``.
+public enum ActivationVariant: UInt8, Sendable {
+  /// ReLU minus the even table in slot 3 (integer-semantics 5.3).
+  case curve = 0
+  /// ShiftGELU over whole rows (integer-semantics 5.1).
+  case paper
+}
+
+/// Activation of rows of `rowLength` elements.
+public struct ActivationParameters: BitwiseCopyable {
+  /// Ends both forms, with `multiplier`.
+  public var stage: OutputStage
+  public var multiplier: Int32
+  public var rowLength: UInt32
+  public var inputZeroPoint: Int32
+  /// `curve`: takes a code to the grid 2^-10; a shift of 0 says that it is on that grid already.
+  public var inputMultiplier: Int32
+  public var inputShift: Int32
+  /// `paper` only.
+  public var exponent: ShiftExponentParameters
+  /// `paper`: 1 where `exponent.unit` belongs to 1.702 times the scale, as in I-ViT's released code;
+  /// otherwise x * 1.702 is made by shifts.
+  public var isScaled: UInt32
+
+  public init(stage: OutputStage, multiplier: Int32, rowLength: UInt32) {
+    self.stage = stage
+    self.multiplier = multiplier
+    self.rowLength = rowLength
+    inputZeroPoint = 0
+    inputMultiplier = 0
+    inputShift = 0
+    exponent = ShiftExponentParameters()
+    isScaled = 0
+  }
+}
+
+/// Forms of ``Opcode/attention``.
+public enum AttentionVariant: UInt8, Sendable {
+  /// Exponentials on Q15 and deferred normalisation (integer-semantics 4.6).
+  case deferred = 0
+  /// Keys in blocks under a running maximum of whole octaves (integer-semantics 4.7).
+  case online
+  /// Scores requantised to int8, Shiftmax, product with the values (integer-semantics 4.1).
+  case paper
+}
+
+/// Attention of int8 or int16 queries [M, heads * depth] on int8 keys [keys, keyValueHeads * depth]
+/// and values [keys, keyValueHeads * valueDepth]; all symmetric. Slot 4 holds for each query head
+/// {multiplier, shift} of the scores (to log2 on Q16; paper: to int8 steps) and {multiplier, shift}
+/// of the values (to output steps). Units are query rows.
+public struct AttentionParameters: BitwiseCopyable {
+  /// `shift` is not used.
+  public var stage: OutputStage
+  public var heads: UInt32
+  public var keyValueHeads: UInt32
+  public var depth: UInt32
+  public var valueDepth: UInt32
+  public var keys: UInt32
+  /// 1 where row r sees only keys 0...(position + r).
+  public var isCausal: UInt32
+  /// `online`: keys in one block.
+  public var block: UInt32
+  /// `paper` only.
+  public var exponent: ShiftExponentParameters
+
+  public init(
+    stage: OutputStage, heads: UInt32, keyValueHeads: UInt32, depth: UInt32, valueDepth: UInt32,
+    keys: UInt32, isCausal: Bool
+  ) {
+    self.stage = stage
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.depth = depth
+    self.valueDepth = valueDepth
+    self.keys = keys
+    self.isCausal = isCausal ? 1 : 0
+    block = 32
+    exponent = ShiftExponentParameters()
+  }
+}
+
+/// Rotary position embedding of int8 or int16 rows [M, heads * depth], symmetric. Slot 3 is int16
+/// [positions, depth / 2, 2]: cosine and sine on Q14; slot 4 is int32 [heads, 2]: {multiplier, shift}
+/// from input steps times 2^-14 to output steps. A row behind the last position reads the last.
+public struct RotaryParameters: BitwiseCopyable {
+  /// `shift` is not used.
+  public var stage: OutputStage
+  public var heads: UInt32
+  public var depth: UInt32
+  public var positions: UInt32
+  /// 1 where pairs are (2i, 2i + 1), 0 where they are (i, i + depth / 2).
+  public var isInterleaved: UInt32
+
+  public init(stage: OutputStage, heads: UInt32, depth: UInt32, positions: UInt32, isInterleaved: Bool) {
+    self.stage = stage
+    self.heads = heads
+    self.depth = depth
+    self.positions = positions
+    self.isInterleaved = isInterleaved ? 1 : 0
+  }
+}
+
+/// Append: row r of the input becomes row position + r of the output, a state. Rows that would lie
+/// outside are dropped.
+public struct AppendParameters: BitwiseCopyable {
+  public var rowLength: UInt32
+
+  public init(rowLength: UInt32) {
+    self.rowLength = rowLength
+  }
+}
+
+/// Embedding: `output[r, i] = stage(table[index[r], i]; m[index[r]])`; the table is int8
+/// [entries, rowLength] in slot 3, m is int32 [entries] in slot 4. An index outside reads the nearest
+/// entry.
+public struct EmbedParameters: BitwiseCopyable {
+  public var stage: OutputStage
+  public var entries: UInt32
+  public var rowLength: UInt32
+
+  public init(stage: OutputStage, entries: UInt32, rowLength: UInt32) {
+    self.stage = stage
+    self.entries = entries
+    self.rowLength = rowLength
+  }
+}
+
+/// Forms of ``Opcode/addWide``.
+public enum AddWideVariant: UInt8, Sendable {
+  /// One rounding, as ``Opcode/add``.
+  case sum = 0
+  /// I-ViT: both branches are rounded by themselves: `requant(a; multiplierA, innerShift) +
+  /// requant(b; multiplierB, shift)`.
+  case paper
+}
+
+/// Forms of ``Opcode/softmaxWide``.
+public enum SoftmaxVariant: UInt8, Sendable {
+  /// Integer-semantics 4.5: int16 (2^-15) or int8 (1/256, zero point -128) output.
+  case refined = 0
+  /// Shiftmax, integer-semantics 4.1: int8 (k = 8) or int16 (k = 16) output on scale 2^-(k-1).
+  case paper
+}
+
+/// Softmax of int8, int16 or int32 rows (int32 within +-2^30).
+public struct SoftmaxWideParameters: BitwiseCopyable {
+  public var rowLength: UInt32
+  /// `refined` only: a difference of codes to log2 on Q16.
+  public var multiplier: Int32
+  public var shift: Int32
+  /// `paper` only.
+  public var exponent: ShiftExponentParameters
+
+  public init(rowLength: UInt32, multiplier: Int32 = 0, shift: Int32 = 1) {
+    self.rowLength = rowLength
+    self.multiplier = multiplier
+    self.shift = shift
+    exponent = ShiftExponentParameters()
   }
 }

@@ -53,7 +53,12 @@ public struct HeaderRecord: BitwiseCopyable {
   /// Zero in version 1.
   public var flags: UInt32
   public var sections: InlineArray<8, SectionRecord>
-  public var reserved: UInt64
+  /// One more than the index of the state that counts tokens, int32 [1]; 0 where there is none. It is
+  /// 0 after a reset and grows by `positionStep` with each run.
+  public var positionTensor: UInt16
+  public var positionStep: UInt16
+  /// A run that would take the position beyond this is refused.
+  public var positionLimit: UInt32
   /// ``planChecksum(_:)`` of the first 120 bytes and of all plan sections.
   public var planChecksum: UInt32
   /// CRC-32 (IEEE 802.3) of the whole blob without the last eight bytes of the header.
@@ -74,7 +79,9 @@ public struct HeaderRecord: BitwiseCopyable {
     outputCount = 0
     flags = 0
     sections = InlineArray(repeating: SectionRecord())
-    reserved = 0
+    positionTensor = 0
+    positionStep = 0
+    positionLimit = 0
     planChecksum = 0
     contentChecksum = 0
   }
@@ -128,6 +135,12 @@ public struct TensorRecord: BitwiseCopyable {
   /// The operand that is left out.
   public static let none: UInt16 = 0xFFFF
 
+  public enum Flags {
+    /// Holds only the rows of the block that a loop of operators is at (`byteCount` says how many);
+    /// the extents are those of the whole tensor, which never exists.
+    public static let blockOfRows: UInt8 = 1
+  }
+
   public var elementType: UInt8
   public var placement: UInt8
   public var rank: UInt8
@@ -142,7 +155,7 @@ public struct TensorRecord: BitwiseCopyable {
   public var scaleMultiplier: Int32
   public var zeroPoint: Int16
   public var scaleShift: Int8
-  /// Zero in version 1.
+  /// ``Flags``.
   public var flags: UInt8
   /// nr of a blocked layout, else 1.
   public var blockRows: UInt8
@@ -175,10 +188,16 @@ public struct TensorRecord: BitwiseCopyable {
 public struct OperatorRecord: BitwiseCopyable {
   public static let bytes = 48
 
+  public enum Flags {
+    /// In a loop with the operator before: a block of units passes through all operators of the loop
+    /// before the next block begins. They agree in `units` and `unitsPerStep`.
+    public static let continuesLoop: UInt16 = 1
+  }
+
   public var opcode: UInt8
   /// Distinguishes forms of one operator (sum or mean, mode of a softmax ...).
   public var variant: UInt8
-  /// Zero in version 1.
+  /// ``Flags``.
   public var flags: UInt16
   /// From the start of the parameters section.
   public var parameterOffset: UInt32

@@ -8,4 +8,6 @@ public enum Status: UInt32, Error, Sendable {
   case arenaTooSmall = 6
   case badArgument = 7
   case notReady = 8
+  /// 9 is `ABACUS_IN_PROGRESS`, which is no failure.
+  case lengthLimit = 10
 }

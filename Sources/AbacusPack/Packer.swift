@@ -10,6 +10,10 @@ public struct PackOptions: Sendable {
   public var blockColumns = 1
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
+  /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
+  public var rowsInLoop = 2
+  /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
+  public var arithmetic = Arithmetic()
   /// Names of the classes of a classifier, stored with the model.
   public var labels: [String] = []
 
@@ -28,7 +32,8 @@ public enum Packer {
   ///
   /// - Throws: `PackError` naming the node that cannot be expressed and what would be right.
   public static func pack(_ graph: Graph, options: PackOptions = PackOptions()) throws -> PackedModel {
-    let program = try Lowering.lower(graph.normalized(), options: options)
+    let lowered = try Lowering.lower(graph.normalized(), options: options)
+    let program = LoopFormation.form(lowered, unitsInLoop: options.rowsInLoop)
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }

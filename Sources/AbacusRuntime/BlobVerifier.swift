@@ -24,6 +24,7 @@ struct BlobVerifier {
     try verifyBoundary()
     try verifyNames()
     try verifyOperators()
+    try verifyPosition()
   }
 
   // MARK: Header and sections
@@ -35,7 +36,7 @@ struct BlobVerifier {
     let header = blob.header
     try require(header.formatVersion == formatVersion, .unsupportedVersion)
     try require(Int(header.headerBytes) == HeaderRecord.bytes)
-    try require(header.flags == 0 && header.reserved == 0)
+    try require(header.flags == 0)
     try require(header.blobBytes >= UInt32(HeaderRecord.bytes))
     try require(header.blobBytes <= Limits.maximumBlobBytes)
     try require(UInt(header.blobBytes) <= UInt(bitPattern: available))
@@ -96,10 +97,17 @@ struct BlobVerifier {
     guard let type = ElementType(rawValue: tensor.elementType),
       let placement = Placement(rawValue: tensor.placement)
     else { throw .corrupt }
-    try require(tensor.rank <= UInt8(Limits.maximumRank) && tensor.flags == 0)
+    try require(tensor.rank <= UInt8(Limits.maximumRank))
     try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
     try require(tensor.byteCount <= Limits.maximumTensorBytes)
-    try require(tensor.byteCount == (try storedBytes(tensor, type)))
+    let whole = try storedBytes(tensor, type)
+    if tensor.flags == TensorRecord.Flags.blockOfRows {
+      // How many rows each operator needs of it, the operator's own check compares.
+      try require(placement == .arena && tensor.layout == Layout.plain.rawValue)
+      try require(tensor.byteCount <= whole)
+    } else {
+      try require(tensor.flags == 0 && tensor.byteCount == whole)
+    }
     try require(tensor.offset % Limits.tensorAlignment == 0)
     let limit =
       placement == .constant ? blob.section(.constants).bytes : blob.header.arenaBytes
@@ -153,8 +161,21 @@ struct BlobVerifier {
       let tensor = blob.tensor(blob.boundary(index))
       try require(tensor.placement != Placement.constant.rawValue)
       try require(tensor.elementType <= ElementType.int32.rawValue)
-      try require(tensor.layout == Layout.plain.rawValue)
+      try require(tensor.layout == Layout.plain.rawValue && tensor.flags == 0)
     }
+  }
+
+  /// The count of tokens is one int32 of state.
+  private func verifyPosition() throws(Status) {
+    let header = blob.header
+    if header.positionTensor == 0 {
+      return try require(header.positionStep == 0 && header.positionLimit == 0)
+    }
+    try require(UInt32(header.positionTensor) <= header.tensorCount)
+    let tensor = blob.tensor(Int(header.positionTensor) - 1)
+    try require(tensor.placement == Placement.state.rawValue && tensor.byteCount == 4)
+    try require(tensor.elementType == ElementType.int32.rawValue)
+    try require(header.positionStep >= 1 && header.positionLimit <= Limits.maximumTensorBytes)
   }
 
   /// Names are read by C hosts as strings: each must end inside the section.
@@ -176,9 +197,9 @@ struct BlobVerifier {
     let parameters = blob.section(.parameters)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
       let record = unsafe blob.operatorRecord(index).pointee
-      try require(record.flags == 0 && record.reserved == 0)
-      let hasForms = record.opcode == Opcode.reduce.rawValue || record.opcode == Opcode.copy.rawValue
-      try require(hasForms || record.variant == 0, .unsupportedOperator)
+      try require(record.flags <= OperatorRecord.Flags.continuesLoop && record.reserved == 0)
+      if record.flags == OperatorRecord.Flags.continuesLoop { try verifyLoop(record, at: index) }
+      try require(hasForms(record.opcode) || record.variant == 0, .unsupportedOperator)
       try require(record.units >= 1 && record.unitsPerStep >= 1)
       try require(record.units <= Limits.maximumTensorBytes)
       try require(record.unitsPerStep <= Limits.maximumTensorBytes)
@@ -190,6 +211,21 @@ struct BlobVerifier {
         unsafe abacus_dispatch_check(UInt32(record.opcode), call)
       }
       if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
+    }
+  }
+
+  /// An operator in a loop takes the blocks of the one before it.
+  private func verifyLoop(_ record: OperatorRecord, at index: Int) throws(Status) {
+    try require(index > 0)
+    let before = unsafe blob.operatorRecord(index - 1).pointee
+    try require(record.units == before.units && record.unitsPerStep == before.unitsPerStep)
+  }
+
+  /// True where the operator's own check looks at the variant.
+  private func hasForms(_ opcode: UInt8) -> Bool {
+    switch Opcode(rawValue: opcode) {
+    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide: true
+    default: false
     }
   }
 

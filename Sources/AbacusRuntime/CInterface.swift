@@ -76,6 +76,7 @@ public func abacus_output(
 public func abacus_run(_ session: UnsafeMutablePointer<abacus_session>?) -> abacus_status {
   guard unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
   guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
+  if unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin { return ABACUS_LENGTH_LIMIT }
   while unsafe opened.pointee.step() {}
   return ABACUS_OK
 }
@@ -84,6 +85,7 @@ public func abacus_run(_ session: UnsafeMutablePointer<abacus_session>?) -> abac
 public func abacus_step(_ session: UnsafeMutablePointer<abacus_session>?) -> abacus_status {
   guard unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
   guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
+  if unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin { return ABACUS_LENGTH_LIMIT }
   return unsafe opened.pointee.step() ? ABACUS_IN_PROGRESS : ABACUS_OK
 }
 
@@ -123,6 +125,7 @@ public func abacus_status_text(_ status: abacus_status) -> UnsafePointer<CChar>?
     case ABACUS_BAD_ARGUMENT: "null pointer or index out of range"
     case ABACUS_NOT_READY: "session is not open"
     case ABACUS_IN_PROGRESS: "more steps remain"
+    case ABACUS_LENGTH_LIMIT: "the key/value cache is full"
     default: "unknown status"
     }
   return unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)

@@ -21,12 +21,26 @@ struct Session {
     unsafe self.arena = arena
   }
 
+  /// Whether a run may begin: the position, where the model has one, is below its limit.
+  var mayBegin: Bool {
+    let header = blob.header
+    if header.positionTensor == 0 { return true }
+    let end = unsafe UInt32(bitPattern: position.pointee).addingReportingOverflow(UInt32(header.positionStep))
+    return !end.overflow && end.partialValue <= header.positionLimit
+  }
+
+  /// Nothing of the next run is executed yet.
+  var isBetweenRuns: Bool { nextOperator == 0 && nextUnit == 0 }
+
   /// Executes one slice of one operator. False when the run is complete; the next step then
   /// starts a new run.
   mutating func step() -> Bool {
     if nextOperator < blob.header.operatorCount { runSlice() }
     if nextOperator < blob.header.operatorCount { return true }
     nextOperator = 0
+    if blob.header.positionTensor != 0 {
+      unsafe position.pointee = position.pointee &+ Int32(blob.header.positionStep)
+    }
     return false
   }
 
@@ -34,14 +48,32 @@ struct Session {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
+    let end = unsafe min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
     unsafe call.first_unit = nextUnit
-    unsafe call.end_unit = min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
+    unsafe call.end_unit = end
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
-    nextUnit = unsafe call.end_unit
-    if unsafe nextUnit == record.pointee.units {
+    // The block passes through all operators of the loop; then the next block begins.
+    nextOperator = nextOperator &+ 1
+    if continuesLoop(nextOperator) { return }
+    nextUnit = end
+    if unsafe end == record.pointee.units {
       nextUnit = 0
-      nextOperator = nextOperator &+ 1
+      return
     }
+    repeat { nextOperator = nextOperator &- 1 } while continuesLoop(nextOperator)
+  }
+
+  /// An operator goes on with the block of the operator before it.
+  private func continuesLoop(_ index: UInt32) -> Bool {
+    if index >= blob.header.operatorCount { return false }
+    return unsafe blob.operatorRecord(Int(truncatingIfNeeded: index)).pointee.flags
+      & OperatorRecord.Flags.continuesLoop != 0
+  }
+
+  /// Where the model counts its tokens; only for models that do.
+  private var position: UnsafeMutablePointer<Int32> {
+    let tensor = blob.tensor(Int(blob.header.positionTensor) &- 1)
+    return unsafe (arena + Int(truncatingIfNeeded: tensor.offset)).assumingMemoryBound(to: Int32.self)
   }
 
   /// Sets every state tensor to its initial value and forgets a run that has begun.

@@ -41,6 +41,15 @@ extension Elements where Element == Int8 {
   }
 }
 
+extension Elements where Element == Int16 {
+  /// Two elements from `index` on, at any address, the first in the lower half.
+  @inline(__always)
+  func word(_ index: Int) -> UInt32 {
+    assert(index >= 0 && index &+ 2 <= count)
+    return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
+  }
+}
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {
@@ -95,10 +104,27 @@ public struct Invocation {
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
 
+  /// Elements of the output that belong to one unit, for operators that split it into equal parts.
+  var share: Int { tensor(Operands.output).elementCount / Int(truncatingIfNeeded: record.units) }
+
   /// The slice of the outer loop to execute.
   var units: Range<Int> {
     unsafe Int(truncatingIfNeeded: call.pointee.first_unit)..<Int(
       truncatingIfNeeded: call.pointee.end_unit)
+  }
+
+  /// The unit whose share an operand begins with: the first of the slice where the operand is a block
+  /// of rows, else 0.
+  @inline(__always)
+  func origin(_ slot: Int) -> Int {
+    tensor(slot).flags & TensorRecord.Flags.blockOfRows == 0 ? 0 : units.lowerBound
+  }
+
+  /// The token at which the session has arrived; 0 where the operator does not ask for it.
+  var position: Int {
+    if !has(Operands.position) { return 0 }
+    let position: Elements<Int32> = elements(Operands.position)
+    return max(Int(truncatingIfNeeded: position[0]), 0)
   }
 
   @inline(__always)

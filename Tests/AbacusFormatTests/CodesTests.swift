@@ -10,7 +10,8 @@ import Testing
       symbols == [
         "fully_connected", "convolution", "depthwise_convolution", "matrix_multiply", "add", "multiply",
         "squared_difference", "maximum", "minimum", "prelu", "max_pool", "average_pool", "reduce",
-        "copy", "gather", "softmax", "table", "requantize",
+        "copy", "gather", "softmax", "table", "requantize", "project", "normalize", "activation",
+        "attention", "rotary", "append", "embed", "add_wide", "multiply_wide", "softmax_wide",
       ])
     #expect(Opcode(rawValue: 0) == nil && Opcode(rawValue: Opcode.count + 1) == nil)
   }
@@ -41,6 +42,7 @@ import Testing
         Operands.output, Operands.input, Operands.second, Operands.weights, Operands.channels,
         Operands.shifts, Operands.scratch,
       ] == Array(0..<7))
+    #expect([Operands.values, Operands.mask, Operands.position] == [3, 7, 8])
     #expect(Limits.maximumOperands == 14)
   }
 }

@@ -26,7 +26,8 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
         "blobBytes": \.blobBytes, "libraryVersion": \.libraryVersion, "arenaBytes": \.arenaBytes,
         "stackBytes": \.stackBytes, "multiplyAccumulates": \.multiplyAccumulates,
         "tensorCount": \.tensorCount, "operatorCount": \.operatorCount, "inputCount": \.inputCount,
-        "outputCount": \.outputCount, "flags": \.flags, "sections": \.sections, "reserved": \.reserved,
+        "outputCount": \.outputCount, "flags": \.flags, "sections": \.sections, "positionTensor": \.positionTensor,
+        "positionStep": \.positionStep, "positionLimit": \.positionLimit,
         "planChecksum": \.planChecksum, "contentChecksum": \.contentChecksum,
       ]),
     RecordDescription(

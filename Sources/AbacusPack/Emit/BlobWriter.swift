@@ -31,11 +31,21 @@ struct BlobWriter {
     let boundary = try (program.inputs + program.outputs).map { UInt16(try index(of: $0)) }
     var operators: [UInt8] = []
     var parameters: [UInt8] = []
-    for step in program.steps {
-      operators += littleEndianBytes(try record(step, parameterOffset: parameters.count))
+    for (index, step) in program.steps.enumerated() {
+      var record = try record(step, parameterOffset: parameters.count)
+      if step.loop != nil, index > 0, program.steps[index - 1].loop == step.loop {
+        record.flags = OperatorRecord.Flags.continuesLoop
+      }
+      operators += littleEndianBytes(record)
       parameters += step.parameters
     }
+    for state in program.states { _ = try index(of: state) }
     var header = HeaderRecord()
+    if let position = program.position {
+      header.positionTensor = UInt16(try index(of: position.tensor) + 1)
+      header.positionStep = 1
+      header.positionLimit = UInt32(position.limit)
+    }
     header.arenaBytes = UInt32(planned.plan.arenaBytes)
     header.stackBytes = UInt32(planned.stackBytes)
     header.multiplyAccumulates = program.multiplyAccumulates
@@ -116,9 +126,13 @@ struct BlobWriter {
       guard let offset = planned.offsets[tensor] else {
         throw PackError(.malformed, "tensor \"\(source.name)\" has no place in the arena")
       }
-      record.placement = Placement.arena.rawValue
+      record.placement = (program.states.contains(tensor) ? Placement.state : .arena).rawValue
       record.offset = UInt32(offset)
       record.byteCount = UInt32(source.byteCount)
+      if planned.isBlock.contains(tensor) {
+        record.flags = TensorRecord.Flags.blockOfRows
+        record.byteCount = UInt32(blockBytes(of: tensor))
+      }
     }
     indices[tensor] = records.count
     records.append(record)
@@ -126,6 +140,12 @@ struct BlobWriter {
     // only take flash.
     if case .buffer = source.storage { names.append(source.name) } else { names.append("") }
     return records.count - 1
+  }
+
+  /// Bytes of the units of one block, for a tensor that is in a loop.
+  private func blockBytes(of tensor: Program.TensorIndex) -> Int {
+    guard let step = program.steps.first(where: { $0.operands.values.contains(tensor) }) else { return 0 }
+    return program.tensors[tensor].byteCount / step.units * step.unitsInLoop
   }
 
   private mutating func store(_ bytes: [UInt8]) -> Int {
@@ -152,6 +172,7 @@ struct BlobWriter {
   /// As many units as keep one `abacus_step` below a stated amount of work; even, because kernels
   /// take rows in pairs.
   private func unitsPerStep(_ step: Program.Step) -> Int {
+    if step.loop != nil { return step.unitsInLoop }
     let work = max(Int(step.multiplyAccumulates) / step.units, 1)
     let units = max(options.multiplyAccumulatesPerStep / work, 1)
     if units >= step.units { return step.units }

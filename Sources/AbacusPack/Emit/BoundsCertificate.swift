@@ -56,6 +56,9 @@ public struct BoundsCertificate {
       return Int64(blob.parameters(index, SoftmaxParameters.self).rowLength) << 20
     case .maxPool, .copy, .gather, .table, .requantize:
       return nil
+    case .project, .normalize, .activation, .attention, .rotary, .append, .embed, .addWide, .multiplyWide,
+      .softmaxWide:
+      return nil
     }
   }
 

@@ -15,6 +15,8 @@ public struct Graph: Sendable {
   /// How many tokens the session has seen, in graphs that decode one token a run: one int32 that is
   /// 0 after a reset and that every run advances by one.
   public var position: TensorID?
+  /// For the output of an attention, the scale of its scores as int8: only I-ViT's softmax needs it.
+  public var scoreScales: [TensorID: Double] = [:]
 
   public init(
     name: String = "", tensors: [Tensor] = [], nodes: [Node] = [], inputs: [TensorID] = [],
@@ -119,7 +121,8 @@ public enum Operation: Sendable, Equatable {
   case convolution(WindowAttributes, groups: Int, Activation)
   /// input, weights, bias?
   case depthwiseConvolution(WindowAttributes, multiplier: Int, Activation)
-  /// input, weights [out, in] (constant or run-time), bias?
+  /// input, weights [out, in] (constant or run-time), bias?, residual? (added to the output; only in
+  /// quantised graphs, where it saves a rounding)
   case fullyConnected(Activation)
   /// a, b: the last two dimensions are matrices, the others are batches and broadcast.
   case matrixMultiply(transposeA: Bool, transposeB: Bool)

@@ -18,4 +18,13 @@ public enum InputLimits {
 
   /// Bytes of the text header of a .npy file (NumPy itself stops at 10,000).
   public static let numPyHeaderBytes = 1 << 16
+
+  /// Bytes of the JSON header of a .safetensors file: a hundred thousand tensors.
+  public static let safeTensorsHeaderBytes = 1 << 24
+
+  /// Bytes of a configuration, index or vocabulary in JSON.
+  public static let jsonBytes = 1 << 26
+
+  /// Tokens of the longest sequence that a model is imported for.
+  public static let tokens = 1 << 17
 }

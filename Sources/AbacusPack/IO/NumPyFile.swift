@@ -21,10 +21,7 @@ public enum NumPyFile {
   /// Reads the bytes of a file; `name` stands in messages.
   public static func decode(_ bytes: [UInt8], name: String) throws(PackError) -> NumericArray {
     let (header, start) = try self.header(of: bytes, name: name)
-    let code = header.descriptor.drop { "<>|=".contains($0) }
-    guard let type = codes.first(where: { $0.code == code })?.type else {
-      throw PackError(.file, "\(name): \(refusal(header.descriptor, "numbers"))")
-    }
+    let type = try elementType(header, name: name)
     var data = try content(of: bytes, from: start, header, elementBytes: type.bytes, name: name)
     if header.descriptor.hasPrefix(">") { Endian.swap(&data, width: type.bytes) }
     return try NumericArray(shape: header.shape, type: type, bytes: data, name: name)
@@ -67,6 +64,15 @@ public enum NumPyFile {
     return magic + [1, 0] + length + text + array.bytes
   }
 
+  /// The type of the elements of an array of numbers.
+  static func elementType(_ header: NumPyHeader, name: String) throws(PackError) -> DataType {
+    let code = header.descriptor.drop { "<>|=".contains($0) }
+    guard let type = codes.first(where: { $0.code == code })?.type else {
+      throw PackError(.file, "\(name): \(refusal(header.descriptor, "numbers"))")
+    }
+    return type
+  }
+
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   private static let codes: [(code: String, type: DataType)] = [
@@ -75,7 +81,8 @@ public enum NumPyFile {
     ("f4", .float32), ("f8", .float64),
   ]
 
-  private static func header(
+  /// The header, and where the elements begin.
+  static func header(
     of bytes: [UInt8], name: String
   ) throws(PackError) -> (NumPyHeader, start: Int) {
     guard bytes.starts(with: magic) else {

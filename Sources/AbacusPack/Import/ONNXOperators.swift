@@ -29,7 +29,7 @@ extension ONNXTranslator {
     "Cos": { try $0.unary(.cosine) },
     "DepthToSpace": { try $0.depthToSpace() },
     "DequantizeLinear": { try $0.dequantizeLinear() },
-    "Div": { try $0.binary(.divide) },
+    "Div": { try $0.quotient() },
     "Einsum": { try $0.einsum() },
     "Elu": { try $0.unary(.elu(alpha: $0.site.real("alpha", default: 1))) },
     "Equal": { try $0.equal() },
@@ -268,9 +268,20 @@ extension ONNXTranslator {
     return try build.binary(function, id(0), id(1))
   }
 
+  /// Quotients of integers are cut off towards 0.
+  mutating func quotient() throws -> Graph.TensorID {
+    try expect(inputs: 2...2)
+    let operands = [try id(0), try id(1)]
+    guard operands.allSatisfy({ build[$0].isPlainInteger }), !operands.allSatisfy({ build[$0].isConstant }) else {
+      return try build.binary(.divide, operands[0], operands[1])
+    }
+    let reals = try operands.map { try build.requantize($0, type: .float32) }
+    return try build.requantize(truncated(build.binary(.divide, reals[0], reals[1])), type: tensor(0).type)
+  }
+
   mutating func power() throws -> Graph.TensorID {
     try expect(inputs: 2...2)
-    let exponent = try tensor(1).isConstant && tensor(1).elementCount == 1 ? tensor(1).reals?.first : nil
+    let exponent = try tensor(1).isConstant && tensor(1).elementCount == 1 ? tensor(1).knownReals?.first : nil
     guard let exponent, build.isReal(try id(0)) else {
       // The result has the type of the base.
       return try build.binary(.power, id(0), build.requantize(id(1), type: tensor(0).type))

@@ -22,6 +22,9 @@ package struct ONNXTestModel {
   package func load(constants: [String: [UInt8]]) throws -> Graph {
     var model = model
     for (name, bytes) in constants {
+      guard model.graph.input.contains(where: { $0.name == name && $0.type.hasTensorType }) else {
+        throw PackError(.unsupported, "the input \"\(name)\" of the model is not a tensor")
+      }
       var constant = try Self.proto(bytes)
       constant.name = name
       model.graph.initializer.append(constant)

@@ -182,7 +182,7 @@ struct ONNXTranslator {
 
   /// The real values of a constant input.
   func reals(_ input: Int, _ what: String, count: Int? = nil) throws -> [Double] {
-    guard let values = try tensor(input).reals else { throw Self.mustBeConstant(what, input) }
+    guard let values = try tensor(input).knownReals else { throw Self.mustBeConstant(what, input) }
     guard count == nil || values.count == count else {
       throw PackError(
         .malformed, "\(what) (input \(input)) must have \(count!) elements, has \(values.count)")

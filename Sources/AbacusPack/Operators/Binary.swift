@@ -4,6 +4,7 @@ import AbacusFormat
 
 extension Lowering {
   func lowerBinary(_ node: Node, _ function: BinaryFunction, _ activation: Activation) throws {
+    if try lowerWideBinary(node, function, activation) { return }
     let a = try quantized(try input(node, 0), node)
     let b = try quantized(try input(node, 1), node)
     let output = try quantized(try makeOutput(node), node)
@@ -76,11 +77,7 @@ extension Lowering {
     let loops = try broadcastLoops(
       node, output: output.shape, [a.shape, b.shape], rank: Limits.maximumRank)
     var parameters = BinaryParameters(stage: stage(output, activation, shift: shift))
-    for dimension in 0..<Limits.maximumRank {
-      parameters.dims[dimension] = UInt32(loops.extents[dimension])
-      parameters.strideA[dimension] = UInt32(loops.strides[0][dimension])
-      parameters.strideB[dimension] = UInt32(loops.strides[1][dimension])
-    }
+    parameters.setLoops(loops)
     parameters.zeroPointA = Int32(a.zeroPoint)
     parameters.zeroPointB = Int32(b.zeroPoint)
     configure(&parameters)
@@ -96,5 +93,15 @@ extension Lowering {
     if a.shape == output.shape { step.inPlaceSlots.append(Operands.input) }
     if b.shape == output.shape { step.inPlaceSlots.append(Operands.second) }
     program.steps.append(step)
+  }
+}
+
+extension BinaryParameters {
+  mutating func setLoops(_ loops: LoopNest) {
+    for dimension in 0..<Limits.maximumRank {
+      dims[dimension] = UInt32(loops.extents[dimension])
+      strideA[dimension] = UInt32(loops.strides[0][dimension])
+      strideB[dimension] = UInt32(loops.strides[1][dimension])
+    }
   }
 }

@@ -26,6 +26,20 @@ extension Lowering {
     _ node: Node, input: Quantized, output: Quantized, weights: Tensor, codes: [Int], channels: Int,
     axis: Int, channelOf: (Int) -> Int
   ) throws -> FoldedWeights {
+    let (sums, scales) = try foldSums(
+      node, input: Wide(input), weights: weights, codes: codes, channels: channels, axis: axis, channelOf: channelOf)
+    let factors = scales.map { input.scale * $0 / output.scale }
+    for factor in factors { try checkFactor(factor, node) }
+    return FoldedWeights(
+      multipliers: ChannelMultipliers(factors: factors, bounds: sums.bounds, outputSteps: 255),
+      bias: sums.bias, zeroPoint: sums.zeroPoint, bound: sums.bounds.max() ?? 0)
+  }
+
+  /// Bias with the input zero point folded in, and the largest accumulator, of each channel; and the
+  /// scale of each channel's weights.
+  func foldSums(
+    _ node: Node, input: Wide, weights: Tensor, codes: [Int], channels: Int, axis: Int, channelOf: (Int) -> Int
+  ) throws -> ((bias: [Int32], bounds: [Int64], zeroPoint: Int32), scales: [Double]) {
     guard let quantization = weights.quantization else {
       throw PackError(.unsupported, "\(node.origin): weights \"\(weights.name)\" have no scale")
     }
@@ -50,25 +64,21 @@ extension Lowering {
       magnitudes[channel] += Int64(code.magnitude) + Int64(zeroPoint.magnitude)
     }
     let scales = (0..<channels).map { quantization.scales[quantization.scales.count == 1 ? 0 : $0] }
-    let factors = scales.map { input.scale * $0 / output.scale }
-    for factor in factors { try checkFactor(factor, node) }
-    let bias = try biasCodes(node, input: input, weightScales: scales)
+    let bias = try biasCodes(node, inputScale: input.scale, weightScales: scales)
     var folded: [Int32] = []
     var bounds: [Int64] = []
     for channel in 0..<channels {
       let value = bias[channel] - Int64(input.zeroPoint) * sums[channel]
-      let bound = value.magnitude + 128 * UInt64(magnitudes[channel])
+      let bound = value.magnitude + UInt64(input.largestCode) * UInt64(magnitudes[channel])
       try proveBound(Int64(clamping: bound), node)
       folded.append(Int32(value))
       bounds.append(Int64(bound))
     }
-    return FoldedWeights(
-      multipliers: ChannelMultipliers(factors: factors, bounds: bounds, outputSteps: 255),
-      bias: folded, zeroPoint: Int32(zeroPoint), bound: bounds.max() ?? 0)
+    return ((folded, bounds, Int32(zeroPoint)), scales)
   }
 
   /// The bias of each channel on the grid input scale times weight scale.
-  private func biasCodes(_ node: Node, input: Quantized, weightScales: [Double]) throws -> [Int64] {
+  private func biasCodes(_ node: Node, inputScale: Double, weightScales: [Double]) throws -> [Int64] {
     guard hasInput(node, 2) else { return weightScales.map { _ in 0 } }
     let bias = try source(node, 2)
     guard bias.isConstant, bias.elementCount == weightScales.count else {
@@ -81,7 +91,7 @@ extension Lowering {
       throw PackError(.unsupported, "\(node.origin): bias \"\(bias.name)\" has values beyond 32 bits")
     }
     return try weightScales.indices.map { channel in
-      let grid = input.scale * weightScales[channel]
+      let grid = inputScale * weightScales[channel]
       guard let scales = bias.quantization?.scales, !scales.isEmpty else { return Int64(codes[channel]) }
       let ratio = scales[scales.count == 1 ? 0 : channel] / grid
       // Converters store the product of two floats; anything further off is another grid.
@@ -96,7 +106,7 @@ extension Lowering {
   }
 
   /// Adds the operands that every product with constant weights has.
-  private func attach(
+  func attach(
     _ folded: FoldedWeights, weights: Tensor, shape: [Int], _ codes: [Int], to step: inout Program.Step,
     blocked: Bool
   ) {
@@ -138,6 +148,9 @@ extension Lowering {
       throw PackError(
         .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8 or uint8")
     }
+    if try needsProjection(node) {
+      return try lowerProjection(node, activation, weights: weights)
+    }
     try addFullyConnected(
       node, activation, weights: weights, codes: try weights.integers(), channels: weights.shape[0],
       depth: weights.shape[1], axis: 0)
@@ -168,6 +181,7 @@ extension Lowering {
         stage: stage(output, activation, shift: folded.multipliers.shift),
         weightZeroPoint: folded.zeroPoint))
     step.units = rows
+    step.rowSlots = [Operands.output, Operands.input]
     step.multiplyAccumulates = UInt64(rows * channels * depth)
     program.steps.append(step)
   }

@@ -267,6 +267,7 @@ extension Lowering {
   // MARK: Gather
 
   func lowerGather(_ node: Node, axis: Int, batchDimensions: Int) throws {
+    if try lowerEmbedding(node, axis: axis) { return }
     let inputIndex = try input(node, 0)
     let indicesIndex = try input(node, 1)
     let (data, indices) = (program.tensors[inputIndex], program.tensors[indicesIndex])

@@ -5,6 +5,7 @@ import Foundation
 
 extension Lowering {
   func lowerUnary(_ node: Node, _ function: UnaryFunction) throws {
+    if try lowerActivation(node, function) { return }
     let input = try quantized(try self.input(node, 0), node)
     let output = try quantized(try makeOutput(node), node)
     guard input.elementCount == output.elementCount else {
@@ -44,6 +45,7 @@ extension Lowering {
           high: Int32(half - 1))))
     // Forwards, a narrower output never overtakes its input.
     if output.type.bits <= input.type.bits { step.inPlaceSlots = [Operands.input] }
+    step.takeShares()
     program.steps.append(step)
   }
 
@@ -56,6 +58,7 @@ extension Lowering {
       Operands.input: input, Operands.output: output, Operands.weights: addTableConstant(table, origin),
     ]
     step.inPlaceSlots = [Operands.input]
+    step.takeShares()
     program.steps.append(step)
   }
 

@@ -35,6 +35,7 @@ extension Program {
     }
     if outputs.contains(where: { location(of: $0)?.buffer == source.buffer }) { return false }
     if steps.indices.dropFirst(step + 1).contains(where: { touches($0, source.buffer) }) { return false }
+    if steps[step].loop != nil && !keepsShares(step: step, source.buffer, target.buffer) { return false }
     // ... the output is not there yet, and this step reads the memory in no other way: a second view
     // of it may be broadcast, and would see elements that are overwritten already.
     if steps.indices.prefix(step).contains(where: { touches($0, target.buffer) }) { return false }
@@ -44,6 +45,19 @@ extension Program {
       // Elements of another extent, even from the same byte on, are read at other moments.
       return other.buffer == source.buffer
         && (other.offset != source.offset || tensors[operand].byteCount != tensors[input].byteCount)
+    }
+  }
+
+  /// Within a loop other blocks are still to come. Memory can be shared where every step of the loop
+  /// that touches it looks only at the shares of its units, and these lie at the same place.
+  private func keepsShares(step: Int, _ source: BufferIndex, _ target: BufferIndex) -> Bool {
+    let bytes = steps[step].operands[Operands.output].map { tensors[$0].byteCount }
+    return steps.indices.allSatisfy { index in
+      steps[index].loop != steps[step].loop
+        || steps[index].operands.allSatisfy { slot, operand in
+          guard let (buffer, offset) = location(of: operand), buffer == source || buffer == target else { return true }
+          return steps[index].rowSlots.contains(slot) && offset == 0 && tensors[operand].byteCount == bytes
+        }
     }
   }
 }

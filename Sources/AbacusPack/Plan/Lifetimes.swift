@@ -1,47 +1,73 @@
-/// Which steps touch which buffers: what the order and the placement of a program are decided on.
+/// Which stages touch which buffers: what the order and the placement of a program are decided on.
+///
+/// A buffer that only holds the block that a loop is at counts as working memory of that loop.
 struct Lifetimes {
+  let stages: Stages
   /// Root buffers and how many bytes each occupies, aligned.
   private(set) var sizes: [Program.BufferIndex: Int] = [:]
-  /// Root buffers that each step reads or writes.
+  /// Root buffers that each stage reads or writes.
   private(set) var touched: [[Program.BufferIndex]] = []
-  /// Steps that touch each root buffer.
+  /// Stages that touch each root buffer.
   private(set) var users: [Program.BufferIndex: [Int]] = [:]
   /// Buffers that hold something before the first step, and after the last.
   private(set) var entering: Set<Program.BufferIndex> = []
   private(set) var leaving: Set<Program.BufferIndex> = []
-  /// Bytes of working memory of each step.
+  /// Bytes of working memory of each stage.
   private(set) var scratch: [Int] = []
-  /// Steps whose results each step needs.
+  /// Stages whose results each stage needs.
   private(set) var dependencies: [[Int]] = []
 
   init(_ program: Program) {
-    func root(_ tensor: Program.TensorIndex) -> Program.BufferIndex? { program.location(of: tensor)?.buffer }
-    entering = Set(program.inputs.compactMap(root))
-    leaving = Set(program.outputs.compactMap(root))
+    stages = Stages(program)
+    func roots(_ tensors: [Program.TensorIndex]) -> Set<Program.BufferIndex> {
+      Set(tensors.compactMap { program.location(of: $0)?.buffer })
+    }
+    entering = roots(program.inputs + program.states)
+    leaving = roots(program.outputs + program.states)
     for buffer in entering.union(leaving) { sizes[buffer] = alignedSize(program.buffers[buffer].bytes) }
-    for (index, step) in program.steps.enumerated() {
-      var buffers: [Program.BufferIndex] = []
-      var working = 0
-      for operand in step.operands.values {
-        if case .scratch = program.tensors[operand].storage {
-          working += alignedSize(program.tensors[operand].byteCount)
-        } else if let buffer = root(operand), !buffers.contains(buffer) {
-          buffers.append(buffer)
-        }
-      }
+    for (index, range) in stages.ranges.enumerated() {
+      let operands = range.flatMap { program.steps[$0].operands.values }
+      let buffers = roots(operands).filter { stages.blockBytes[$0] == nil }.sorted()
       for buffer in buffers {
         sizes[buffer] = alignedSize(program.buffers[buffer].bytes)
         users[buffer, default: []].append(index)
       }
-      touched.append(buffers.sorted())
-      scratch.append(working)
+      touched.append(buffers)
+      scratch.append(Self.workingMemory(program, range, stages))
     }
-    dependencies = Self.dependencies(of: program)
+    dependencies = Self.dependencies(of: stages, Self.dependencies(of: program))
+  }
+
+  /// Most bytes of scratch and blocks alive at once while a stage runs.
+  private static func workingMemory(_ program: Program, _ range: Range<Int>, _ stages: Stages) -> Int {
+    let live = blockIntervals(program, range, stages)
+    return range.map { index in
+      let working = program.steps[index].operands.values.reduce(0) { sum, operand in
+        guard case .scratch = program.tensors[operand].storage else { return sum }
+        return sum + alignedSize(program.tensors[operand].byteCount)
+      }
+      return live.filter { $0.value.contains(index) }
+        .reduce(working) { $0 + alignedSize(stages.blockBytes[$1.key] ?? 0) }
+    }.max() ?? 0
+  }
+
+  /// First and last step of a loop that touches each of its blocks.
+  static func blockIntervals(
+    _ program: Program, _ range: Range<Int>, _ stages: Stages
+  ) -> [Program.BufferIndex: ClosedRange<Int>] {
+    var result: [Program.BufferIndex: ClosedRange<Int>] = [:]
+    for index in range {
+      for operand in program.steps[index].operands.values {
+        guard let buffer = program.location(of: operand)?.buffer, stages.blockBytes[buffer] != nil else { continue }
+        result[buffer] = (result[buffer]?.lowerBound ?? index)...index
+      }
+    }
+    return result
   }
 
   /// A step depends on the steps that write what it reads. Steps that write different parts of one
   /// buffer (a concatenation) depend on none of each other, unless one fills the whole first.
-  private static func dependencies(of program: Program) -> [[Int]] {
+  static func dependencies(of program: Program) -> [[Int]] {
     var writers: [Program.BufferIndex: [(step: Int, range: Range<Int>)]] = [:]
     var result: [[Int]] = []
     for (index, step) in program.steps.enumerated() {
@@ -66,18 +92,29 @@ struct Lifetimes {
     return result
   }
 
+  private static func dependencies(of stages: Stages, _ steps: [[Int]]) -> [[Int]] {
+    stages.ranges.enumerated().map { index, range in
+      Set(range.flatMap { steps[$0].map { stages.stageOfStep[$0] } }).subtracting([index]).sorted()
+    }
+  }
+
   private static func isFilled(_ step: Program.Step) -> Bool { step.opcode == .copy && step.variant == 1 }
 
-  /// First and last step at which each buffer is live, in the given order of steps.
-  func intervals(order: [Int]) -> [Program.BufferIndex: ClosedRange<Int>] {
-    var position = [Int](repeating: 0, count: order.count)
-    for (place, step) in order.enumerated() { position[step] = place }
-    return sizes.keys.reduce(into: [:]) { result, buffer in
-      let places = (users[buffer] ?? []).map { position[$0] }
-      let first = entering.contains(buffer) ? 0 : places.min() ?? 0
-      let last = leaving.contains(buffer) ? max(order.count - 1, 0) : places.max() ?? 0
+  /// First and last step at which each buffer, block or not, is live. The order of the steps must be
+  /// final.
+  func intervals(of program: Program) -> [Program.BufferIndex: ClosedRange<Int>] {
+    let end = max(program.steps.count - 1, 0)
+    var result: [Program.BufferIndex: ClosedRange<Int>] = [:]
+    for buffer in sizes.keys {
+      let used = (users[buffer] ?? []).map { stages.ranges[$0] }
+      let first = entering.contains(buffer) ? 0 : used.map(\.lowerBound).min() ?? 0
+      let last = leaving.contains(buffer) ? end : (used.map(\.upperBound).max() ?? 1) - 1
       result[buffer] = first...max(first, last)
     }
+    for range in stages.ranges {
+      result.merge(Self.blockIntervals(program, range, stages)) { $1 }
+    }
+    return result
   }
 }
 

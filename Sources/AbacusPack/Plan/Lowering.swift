@@ -26,6 +26,7 @@ final class Lowering {
       let tensor = try makeTensor(id, context: "model input")
       program.inputs.append(tensor)
     }
+    if let position = graph.position { try addPosition(position) }
     for node in graph.nodes { try lower(node) }
     for id in graph.outputs { program.outputs.append(try output(id)) }
   }
@@ -66,8 +67,18 @@ final class Lowering {
       try lowerSoftmax(node, beta: beta)
     case .requantize:
       try lowerRequantize(node)
-    case .select, .layerNormalization, .rmsNormalization, .attention, .rotary, .cacheAppend:
-      throw PackError(.unsupported, "\(node.origin): this operation has no integer form yet")
+    case .select:
+      throw PackError(.unsupported, "\(node.origin): a choice between values has no integer form")
+    case .layerNormalization(let epsilon):
+      try lowerNormalization(node, .layer, epsilon: epsilon)
+    case .rmsNormalization(let epsilon):
+      try lowerNormalization(node, .rootMeanSquare, epsilon: epsilon)
+    case .attention(let attributes):
+      try lowerAttention(node, attributes)
+    case .rotary(let attributes):
+      try lowerRotary(node, attributes)
+    case .cacheAppend:
+      try lowerCacheAppend(node)
     }
   }
 
@@ -113,32 +124,26 @@ final class Lowering {
   }
 
   private func makeTensor(_ id: Graph.TensorID, context: String) throws -> Program.TensorIndex {
-    let (type, scale, zeroPoint) = try runTimeType(id, context: context)
     let source = graph.tensors[id]
     try checkShape(source, context: context)
-    let bytes = source.elementCount * Int(type.bits) / 8
-    let buffer = program.addBuffer(bytes: bytes)
-    let index = program.addTensor(
-      Program.Tensor(
-        name: source.name, shape: source.shape, type: type, scale: scale, zeroPoint: zeroPoint,
-        storage: .buffer(buffer, offset: 0)))
-    mapped[id] = index
-    return index
+    var tensor = try runTimeTensor(id, context: context)
+    tensor.storage = .buffer(program.addBuffer(bytes: tensor.byteCount), offset: 0)
+    mapped[id] = program.addTensor(tensor)
+    return program.tensors.count - 1
   }
+
+  /// A tensor whose first value is there before any step.
+  func bindState(_ id: Graph.TensorID) throws -> Program.TensorIndex { try makeTensor(id, context: "model state") }
 
   private func makeConstant(
     _ id: Graph.TensorID, _ data: [UInt8], context: String
   ) throws -> Program.TensorIndex {
-    let (type, scale, zeroPoint) = try runTimeType(id, context: context)
     let source = graph.tensors[id]
     try checkShape(source, context: context)
-    let bytes = source.type == .int64 ? try narrowed(source) : data
-    let index = program.addTensor(
-      Program.Tensor(
-        name: source.name, shape: source.shape, type: type, scale: scale, zeroPoint: zeroPoint,
-        storage: .constant(bytes)))
-    mapped[id] = index
-    return index
+    var tensor = try runTimeTensor(id, context: context)
+    tensor.storage = .constant(source.type == .int64 ? try narrowed(source) : data)
+    mapped[id] = program.addTensor(tensor)
+    return program.tensors.count - 1
   }
 
   private func narrowed(_ tensor: Tensor) throws -> [UInt8] {
@@ -170,11 +175,14 @@ final class Lowering {
     }
   }
 
-  /// Type, scale and zero point of a tensor on the device.
-  private func runTimeType(
-    _ id: Graph.TensorID, context: String
-  ) throws -> (ElementType, scale: Double?, zeroPoint: Int) {
+  /// A tensor as the device has it, with type, scale and zero point but no storage yet.
+  private func runTimeTensor(_ id: Graph.TensorID, context: String) throws -> Program.Tensor {
     let tensor = graph.tensors[id]
+    func result(_ type: ElementType, scale: Double?, channelScales: [Double]? = nil, zeroPoint: Int = 0) -> Program.Tensor {
+      Program.Tensor(
+        name: tensor.name, shape: tensor.shape, type: type, scale: scale, channelScales: channelScales,
+        zeroPoint: zeroPoint, storage: .scratch)
+    }
     if let scale = tensor.quantization?.scales.first(where: { !($0.magnitude < 0x1p28) }) {
       throw PackError(
         .unsupported,
@@ -182,17 +190,22 @@ final class Lowering {
     }
     switch tensor.type {
     case .int32, .int64:
-      return (.int32, tensor.quantization?.scales.first, 0)
+      return result(.int32, scale: tensor.quantization?.scales.first)
     case .int8, .int16:
       let type = tensor.type == .int8 ? ElementType.int8 : .int16
-      guard let quantization = tensor.quantization else { return (type, nil, 0) }
-      guard quantization.isPerTensor else {
+      guard let quantization = tensor.quantization else { return result(type, scale: nil) }
+      if quantization.isPerTensor {
+        return result(type, scale: quantization.scales[0], zeroPoint: quantization.zeroPoints[0])
+      }
+      guard quantization.axis == tensor.shape.count - 1, quantization.scales.count == tensor.shape.last,
+        quantization.zeroPoints.allSatisfy({ $0 == 0 })
+      else {
         throw PackError(
           .unsupported,
-          "\(context): tensor \"\(tensor.name)\" has a scale for each channel; only the weights of "
-            + "convolutions and fully connected layers may")
+          "\(context): tensor \"\(tensor.name)\" has several scales along dimension \(quantization.axis); "
+            + "only weights, and symmetric tensors along their last dimension, may")
       }
-      return (type, quantization.scales[0], quantization.zeroPoints[0])
+      return result(type, scale: nil, channelScales: quantization.scales)
     case .float32, .float16, .float64:
       throw PackError(
         .unsupported,
@@ -244,7 +257,7 @@ final class Lowering {
       throw PackError(
         .unsupported,
         "\(node.origin): tensor \"\(tensor.name)\" is \(tensor.type)"
-          + (tensor.scale == nil ? " without a scale" : "")
+          + (tensor.channelScales != nil ? " with several scales" : tensor.scale == nil ? " without a scale" : "")
           + "; this operator takes int8 (or uint8) tensors with one scale")
     }
     guard (-128...127).contains(tensor.zeroPoint) else {
@@ -265,11 +278,15 @@ final class Lowering {
         name: name, shape: shape, type: type, scale: nil, zeroPoint: 0, storage: .constant(bytes)))
   }
 
-  func addScratch(bytes: Int, origin: String) -> Program.TensorIndex {
+  func addScratch(bytes: Int, origin: String) -> Program.TensorIndex { addScratch(bytes, .int8, origin) }
+
+  /// Working memory of 32-bit words.
+  func addScratch(words: Int, origin: String) -> Program.TensorIndex { addScratch(words, .int32, origin) }
+
+  private func addScratch(_ count: Int, _ type: ElementType, _ origin: String) -> Program.TensorIndex {
     program.addTensor(
       Program.Tensor(
-        name: "scratch of \(origin)", shape: [bytes], type: .int8, scale: nil, zeroPoint: 0,
-        storage: .scratch))
+        name: "scratch of \(origin)", shape: [count], type: type, scale: nil, zeroPoint: 0, storage: .scratch))
   }
 
   /// A run-time tensor that the graph does not know.

@@ -11,6 +11,8 @@ public struct PlannedProgram {
   public var stackBytes: Int { Int(Limits.stackBytes) }
   /// Offset in the arena of each run-time tensor, scratch included.
   let offsets: [Program.TensorIndex: Int]
+  /// Tensors of which only the block exists that a loop is at.
+  let isBlock: Set<Program.TensorIndex>
 
   /// Orders the steps, shares memory in place, places what remains.
   init(_ lowered: Program) {
@@ -20,11 +22,13 @@ public struct PlannedProgram {
     inPlaceSteps = program.mergeInPlace()
 
     let lifetimes = Lifetimes(program)
-    let intervals = lifetimes.intervals(order: Array(program.steps.indices))
+    let blockBytes = lifetimes.stages.blockBytes
+    let sizes = lifetimes.sizes.merging(blockBytes.mapValues(alignedSize)) { $1 }
+    let intervals = lifetimes.intervals(of: program)
     var blocks: [ArenaPlan.Block] = []
     var blockOfBuffer: [Program.BufferIndex: Int] = [:]
     var blockOfScratch: [Program.TensorIndex: Int] = [:]
-    for (buffer, bytes) in lifetimes.sizes.sorted(by: { $0.key < $1.key }) {
+    for (buffer, bytes) in sizes.sorted(by: { $0.key < $1.key }) {
       blockOfBuffer[buffer] = blocks.count
       blocks.append(
         ArenaPlan.Block(
@@ -53,6 +57,8 @@ public struct PlannedProgram {
       }
     }
     self.offsets = offsets
+    isBlock = Set(
+      program.tensors.indices.filter { program.location(of: $0).map { blockBytes[$0.buffer] != nil } ?? false })
   }
 
   /// The largest tensor in a buffer gives it its name.

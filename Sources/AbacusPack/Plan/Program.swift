@@ -4,16 +4,18 @@ import AbacusFormat
 ///
 /// Run-time tensors lie in buffers; views share one. Everything that a kernel needs is decided here
 /// except addresses in the arena and the order of the steps.
-public struct Program {
+public struct Program: Sendable {
   public typealias TensorIndex = Int
   public typealias BufferIndex = Int
 
-  public struct Tensor {
+  public struct Tensor: Sendable {
     public var name: String
     public var shape: [Int]
     public var type: ElementType
-    /// nil where the tensor holds no real values (tables, multipliers, indices).
+    /// nil where the tensor holds no real values (tables, multipliers, indices), or where
+    /// `channelScales` has one for each element of the last dimension.
     public var scale: Double?
+    public var channelScales: [Double]?
     public var zeroPoint: Int
     public var storage: Storage
     public var layout = Layout.plain
@@ -25,7 +27,7 @@ public struct Program {
     public var byteCount: Int { elementCount * Int(type.bits) / 8 }
   }
 
-  public enum Storage {
+  public enum Storage: Sendable {
     case constant([UInt8])
     /// Bytes from the start of a buffer.
     case buffer(BufferIndex, offset: Int)
@@ -34,14 +36,14 @@ public struct Program {
   }
 
   /// Memory that the planner places as a whole.
-  public struct Buffer {
+  public struct Buffer: Sendable {
     public var bytes: Int
     /// Set when this buffer has become part of another.
     var parent: (buffer: BufferIndex, offset: Int)?
   }
 
   /// One operator of the runtime.
-  public struct Step {
+  public struct Step: Sendable {
     public var opcode: Opcode
     public var variant: UInt8 = 0
     /// Operand slot to tensor.
@@ -53,12 +55,29 @@ public struct Program {
     public var accumulatorBound: Int64 = 0
     /// Slots of inputs whose memory the output may take, element for element.
     public var inPlaceSlots: [Int] = []
+    /// Slots whose operands a unit reads or writes only at its own equal share; a step that has its
+    /// output among them can be part of a loop over blocks of units.
+    public var rowSlots: Set<Int> = []
+    /// May split its elements into any number of equal units.
+    public var takesAnyUnits = false
+    /// Computing the output once more costs less than keeping it.
+    public var isCheap = false
+    /// Consecutive steps with the same number are a loop, which takes `unitsInLoop` units at a time.
+    public var loop: Int?
+    public var unitsInLoop = 1
     /// Where it comes from in the source model, for messages and reports.
     public var origin: String
 
     public init(_ opcode: Opcode, origin: String) {
       self.opcode = opcode
       self.origin = origin
+    }
+
+    /// An element of the output depends on the same element of the input alone.
+    mutating func takeShares() {
+      rowSlots = [Operands.output, Operands.input]
+      takesAnyUnits = true
+      isCheap = true
     }
   }
 
@@ -68,6 +87,10 @@ public struct Program {
   public var steps: [Step] = []
   public var inputs: [TensorIndex] = []
   public var outputs: [TensorIndex] = []
+  /// Tensors that keep their values from run to run; each is all of its buffer.
+  public var states: [TensorIndex] = []
+  /// The state that counts tokens, and how many a session takes.
+  public var position: (tensor: TensorIndex, limit: Int)?
 
   public var multiplyAccumulates: UInt64 { steps.reduce(0) { $0 + $1.multiplyAccumulates } }
 

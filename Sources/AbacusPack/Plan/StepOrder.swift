@@ -1,7 +1,8 @@
 import Collections
 
-/// The order of steps that keeps the least memory alive at once.
+/// The order of steps that keeps the least memory alive at once. Loops stay together.
 struct StepOrder {
+  /// Steps of the program in their new order.
   private(set) var order: [Int]
   /// Most bytes alive at once in that order, scratch included, where every step works in place that can.
   private(set) var peak: Int
@@ -11,46 +12,50 @@ struct StepOrder {
   /// States that the search looks at before it settles for the best order known.
   static let stateLimit = 50_000
 
-  /// Searches the sets of executed steps, lowest peak first. What is alive after a set of steps does
-  /// not depend on their order, so each set is visited once.
   init(_ program: Program) {
     let model = MemoryModel(program)
+    let source = Array(model.stages.indices)
+    let known = model.peak(of: source)
     order = Array(program.steps.indices)
-    let known = model.peak(of: order)
     peak = known
     isOptimal = program.steps.isEmpty
     if isOptimal { return }
+    guard let best = Self.search(model, below: known) else { return }
+    isOptimal = true
+    if best.peak < known {
+      order = best.path.flatMap { model.stages[$0] }
+      peak = best.peak
+    }
+  }
+
+  /// Searches the sets of executed stages, lowest peak first. What is alive after a set of stages does
+  /// not depend on their order, so each set is visited once. Nil where the limit ends the search.
+  private static func search(_ model: MemoryModel, below known: Int) -> State? {
     var queue: Heap<State> = [State(done: [], last: nil, live: model.initialBytes, peak: model.initialBytes)]
     var best: [Set<Int>: Int] = [:]
     var visited = 0
     while let state = queue.popMax() {
-      if state.done.count == program.steps.count {
-        if state.peak < known {
-          order = state.path
-          peak = state.peak
-        }
-        isOptimal = true
-        return
-      }
+      if state.done.count == model.stages.count { return state }
       visited += 1
-      if visited > Self.stateLimit { return }
-      for step in program.steps.indices where model.isReady(step, after: state.done) {
-        let next = model.execute(step, after: state)
+      if visited > stateLimit { return nil }
+      for stage in model.stages.indices where model.isReady(stage, after: state.done) {
+        let next = model.execute(stage, after: state)
         if next.peak > known || best[next.done, default: .max] <= next.peak { continue }
         best[next.done] = next.peak
         queue.insert(next)
       }
     }
+    return nil
   }
 
-  /// A set of executed steps, and how it was reached.
+  /// A set of executed stages, and how it was reached.
   final class State: Comparable {
     let done: Set<Int>
-    let last: (step: Int, before: State)?
+    let last: (stage: Int, before: State)?
     let live: Int
     let peak: Int
 
-    init(done: Set<Int>, last: (step: Int, before: State)?, live: Int, peak: Int) {
+    init(done: Set<Int>, last: (stage: Int, before: State)?, live: Int, peak: Int) {
       self.done = done
       self.last = last
       self.live = live
@@ -58,57 +63,77 @@ struct StepOrder {
     }
 
     var path: [Int] {
-      var steps: [Int] = []
+      var stages: [Int] = []
       var state = self
-      while let (step, before) = state.last {
-        steps.append(step)
+      while let (stage, before) = state.last {
+        stages.append(stage)
         state = before
       }
-      return steps.reversed()
+      return stages.reversed()
     }
 
-    /// Lower peaks first; then those that have come further; then the earlier step of the source.
+    /// Lower peaks first; then those that have come further; then the earlier stage of the source.
     static func < (a: State, b: State) -> Bool {
       if a.peak != b.peak { return a.peak > b.peak }
       if a.done.count != b.done.count { return a.done.count < b.done.count }
-      return (a.last?.step ?? 0) > (b.last?.step ?? 0)
+      return (a.last?.stage ?? 0) > (b.last?.stage ?? 0)
     }
 
     static func == (a: State, b: State) -> Bool { a === b }
   }
 }
 
-/// Bytes alive before, during and after steps.
+/// Bytes alive before, during and after stages.
 private struct MemoryModel {
+  private typealias Saving = (source: Int, output: Int, bytes: Int)
   private let lifetimes: Lifetimes
-  private let inPlaceSavings: [[(buffer: Int, output: Int, bytes: Int)]]
+  private let inPlaceSavings: [[Saving]]
 
   init(_ program: Program) {
-    lifetimes = Lifetimes(program)
-    inPlaceSavings = program.steps.map { step in
+    let lifetimes = Lifetimes(program)
+    self.lifetimes = lifetimes
+    inPlaceSavings = lifetimes.stages.ranges.map { Self.savings(program, $0, lifetimes.stages) }
+  }
+
+  /// Steps of each stage.
+  var stages: [Range<Int>] { lifetimes.stages.ranges }
+
+  /// Pairs of buffers of which the second may take the place of the first. Within a loop a chain of
+  /// such pairs counts as one: only its ends are buffers of their own.
+  private static func savings(_ program: Program, _ range: Range<Int>, _ stages: Stages) -> [Saving] {
+    var result: [Saving] = []
+    var originOfBlock: [Int: Int] = [:]
+    for step in program.steps[range] {
       guard let output = step.operands[0], let target = program.location(of: output), target.offset == 0,
         program.buffers[target.buffer].bytes == program.tensors[output].byteCount
-      else { return [] }
-      return step.inPlaceSlots.compactMap { slot in
-        guard let input = step.operands[slot], let source = program.location(of: input),
-          source.buffer != target.buffer
-        else { return nil }
-        return (source.buffer, target.buffer, alignedSize(program.tensors[output].byteCount))
+      else { continue }
+      for slot in step.inPlaceSlots {
+        guard let input = step.operands[slot], let found = program.location(of: input)?.buffer,
+          found != target.buffer
+        else { continue }
+        let source = originOfBlock[found] ?? found
+        if stages.blockBytes[source] != nil { continue }
+        if stages.blockBytes[target.buffer] != nil {
+          originOfBlock[target.buffer] = source
+        } else {
+          result.append((source, target.buffer, alignedSize(program.tensors[output].byteCount)))
+        }
       }
     }
+    return result
   }
 
   var initialBytes: Int { lifetimes.entering.reduce(0) { $0 + (lifetimes.sizes[$1] ?? 0) } }
 
-  func isReady(_ step: Int, after done: Set<Int>) -> Bool {
-    !done.contains(step) && lifetimes.dependencies[step].allSatisfy(done.contains)
+  func isReady(_ stage: Int, after done: Set<Int>) -> Bool {
+    !done.contains(stage) && lifetimes.dependencies[stage].allSatisfy(done.contains)
   }
 
-  func execute(_ step: Int, after state: StepOrder.State) -> StepOrder.State {
-    let done = state.done.union([step])
-    var during = state.live + lifetimes.scratch[step]
+  func execute(_ stage: Int, after state: StepOrder.State) -> StepOrder.State {
+    let done = state.done.union([stage])
+    var during = state.live + lifetimes.scratch[stage]
     var after = state.live
-    for buffer in lifetimes.touched[step] {
+    for buffer in lifetimes.touched[stage] {
       let size = lifetimes.sizes[buffer] ?? 0
       let users = lifetimes.users[buffer] ?? []
       if !lifetimes.entering.contains(buffer) && !users.contains(where: state.done.contains) {
@@ -117,12 +142,12 @@ private struct MemoryModel {
       }
       if isDead(buffer, after: done) { after -= size }
     }
-    let saving = inPlaceSavings[step].first { candidate in
-      isDead(candidate.buffer, after: done)
+    let saving = inPlaceSavings[stage].first { candidate in
+      isDead(candidate.source, after: done)
         && !(lifetimes.users[candidate.output] ?? []).contains(where: state.done.contains)
     }
     during -= saving?.bytes ?? 0
-    return StepOrder.State(done: done, last: (step, state), live: after, peak: max(state.peak, during))
+    return StepOrder.State(done: done, last: (stage, state), live: after, peak: max(state.peak, during))
   }
 
   private func isDead(_ buffer: Int, after done: Set<Int>) -> Bool {
@@ -131,7 +156,7 @@ private struct MemoryModel {
 
   func peak(of order: [Int]) -> Int {
     var state = StepOrder.State(done: [], last: nil, live: initialBytes, peak: initialBytes)
-    for step in order { state = execute(step, after: state) }
+    for stage in order { state = execute(stage, after: state) }
     return state.peak
   }
 }

@@ -58,6 +58,12 @@ struct ChannelMultipliers {
   /// significant bits leave of 255 steps.
   static let tolerance = 1.0 / 4096
 
+  /// Multipliers that are found already.
+  init(multipliers: [Int32], shift: Int32) {
+    self.multipliers = multipliers
+    self.shift = shift
+  }
+
   /// - Parameters:
   ///   - factors: scale of input times scale of weights by scale of output, one a channel.
   ///   - bounds: largest magnitude of each channel's accumulator.

@@ -48,19 +48,9 @@ public struct Reciprocal {
   /// - Parameter sum: not zero.
   public init(_ sum: UInt32) {
     length = 32 &- Int32(truncatingIfNeeded: sum.leadingZeroBitCount)
-    // Long division, one bit a round: 31 rounds, once a row, and no 64-bit divider anywhere.
-    var remainder: UInt32 = 1 &<< UInt32(truncatingIfNeeded: length &- 1)
-    var quotient: UInt32 = remainder >= sum ? 1 : 0
-    if quotient == 1 { remainder = remainder &- sum }
-    for _ in 0..<31 {
-      let overflows = remainder &>> 31 == 1
-      remainder = remainder &<< 1
-      quotient = quotient &<< 1
-      if overflows || remainder >= sum {
-        remainder = remainder &- sum
-        quotient = quotient | 1
-      }
-    }
+    // 2^(length + 30); for a sum of 1 it is one word.
+    let high: UInt32 = length == 1 ? 0 : 1 &<< UInt32(truncatingIfNeeded: length &- 2)
+    let quotient = longDivision(high: high, low: length == 1 ? 1 &<< 31 : 0, by: sum)
     mantissa = Int32(truncatingIfNeeded: min(quotient, 0x7FFF_FFFF))
   }
 }

@@ -10,7 +10,8 @@ private enum Add: BinaryKernel {
   }
 }
 
-private enum Multiply: BinaryKernel {
+/// Of codes of 8 or 16 bits.
+enum Multiply: BinaryKernel {
   @inline(__always)
   static func combine(_ a: Int32, _ b: Int32, _ p: BinaryParameters) -> Int32 {
     requantize(a &* b, p.multiplierA, shift: p.stage.shift)

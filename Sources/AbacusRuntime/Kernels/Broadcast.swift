@@ -18,23 +18,56 @@ func broadcast<Kernel: BinaryKernel>(_ call: Invocation, _: Kernel.Type) {
   let strideB = Int(truncatingIfNeeded: p.strideB[5])
 
   for unit in call.units {
+    let start = p.start(of: unit)
+    for i in 0..<length {
+      let value = Kernel.combine(
+        Int32(a[start.a &+ i &* strideA]) &- p.zeroPointA,
+        Int32(b[start.b &+ i &* strideB]) &- p.zeroPointB, p)
+      output[unit &* length &+ i] = Int8(truncatingIfNeeded: p.stage.finish(value))
+    }
+  }
+}
+
+/// The same for operands of any width, and where the operator's table says *rows*.
+@inline(__always)
+func broadcastWide<Kernel: BinaryKernel>(_ call: Invocation, _: Kernel.Type) {
+  let p = call.parameters(BinaryParameters.self)
+  let a = WideElements(call, Operands.input)
+  let b = WideElements(call, Operands.second)
+  let output = WideOutput(call)
+  let length = Int(truncatingIfNeeded: p.dims[5])
+  let strideA = Int(truncatingIfNeeded: p.strideA[5])
+  let strideB = Int(truncatingIfNeeded: p.strideB[5])
+
+  for unit in call.units {
+    let start = p.start(of: unit)
+    // A block of rows has the strides of the output.
+    let startA = start.a &- call.origin(Operands.input) &* length
+    let startB = start.b &- call.origin(Operands.second) &* length
+    let target = (unit &- call.origin(Operands.output)) &* length
+    for i in 0..<length {
+      let value = Kernel.combine(
+        a[startA &+ i &* strideA] &- p.zeroPointA, b[startB &+ i &* strideB] &- p.zeroPointB, p)
+      output.store(p.stage.finish(value), at: target &+ i)
+    }
+  }
+}
+
+extension BinaryParameters {
+  /// Where the runs of a unit begin in both inputs.
+  @inline(__always)
+  fileprivate func start(of unit: Int) -> (a: Int, b: Int) {
     var rest = unit
-    var startA = 0
-    var startB = 0
+    var start = (a: 0, b: 0)
     for step in 0..<5 {
       let dimension = 4 &- step
-      let extent = Int(truncatingIfNeeded: p.dims[dimension])
+      let extent = Int(truncatingIfNeeded: dims[dimension])
       if extent == 1 { continue }
       let index = rest % extent
       rest = rest / extent
-      startA = startA &+ index &* Int(truncatingIfNeeded: p.strideA[dimension])
-      startB = startB &+ index &* Int(truncatingIfNeeded: p.strideB[dimension])
+      start.a = start.a &+ index &* Int(truncatingIfNeeded: strideA[dimension])
+      start.b = start.b &+ index &* Int(truncatingIfNeeded: strideB[dimension])
     }
-    for i in 0..<length {
-      let value = Kernel.combine(
-        Int32(a[startA &+ i &* strideA]) &- p.zeroPointA,
-        Int32(b[startB &+ i &* strideB]) &- p.zeroPointB, p)
-      output[unit &* length &+ i] = Int8(truncatingIfNeeded: p.stage.finish(value))
-    }
+    return start
   }
 }

@@ -16,16 +16,21 @@ private func fullyConnected(_ call: Invocation) {
     call, depth: depth, stage: parameters.stage, weightZeroPoint: parameters.weightZeroPoint)
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  // Where the share of a unit begins, in rows.
+  let (first, last) = (call.units.lowerBound, call.units.upperBound)
+  var source = (first &- call.origin(Operands.input)) &* depth
+  var target = (first &- call.origin(Operands.output)) &* channels
 
-  var row = call.units.lowerBound
-  while row &+ 1 < call.units.upperBound {
+  var row = first
+  while row &+ 1 < last {
     product.two(
-      input.dropping(row &* depth), input.dropping((row &+ 1) &* depth), channels: 0..<channels,
-      output.dropping(row &* channels), output.dropping((row &+ 1) &* channels))
+      input.dropping(source), input.dropping(source &+ depth), channels: 0..<channels,
+      output.dropping(target), output.dropping(target &+ channels))
+    source = source &+ 2 &* depth
+    target = target &+ 2 &* channels
     row = row &+ 2
   }
-  if row < call.units.upperBound {
-    product.one(
-      input.dropping(row &* depth), channels: 0..<channels, output.dropping(row &* channels))
+  if row < last {
+    product.one(input.dropping(source), channels: 0..<channels, output.dropping(target))
   }
 }

@@ -1,7 +1,8 @@
 import AbacusFormat
 import CAbacus
 
-/// Change of scale, zero point or width, element by element. One unit.
+/// Change of scale, zero point or width, element by element. A unit is an equal share of the
+/// elements.
 @c(abacus_run_requantize)
 public func runRequantize(_ call: UnsafePointer<abacus_kernel_call>) {
   let call = unsafe Invocation(call)
@@ -29,8 +30,13 @@ private func requantize<
   let p = call.parameters(RequantizeParameters.self)
   let input: Elements<Source> = call.elements(Operands.input)
   let output: MutableElements<Target> = call.mutableElements(Operands.output)
-  for i in 0..<output.count {
-    let x = Int32(truncatingIfNeeded: input[i]) &- p.inputZeroPoint
-    output[i] = Target(truncatingIfNeeded: p.stage.apply(x, multiplier: p.multiplier))
+  let share = call.share
+  for unit in call.units {
+    let source = (unit &- call.origin(Operands.input)) &* share
+    let target = (unit &- call.origin(Operands.output)) &* share
+    for i in 0..<share {
+      let x = Int32(truncatingIfNeeded: input[source &+ i]) &- p.inputZeroPoint
+      output[target &+ i] = Target(truncatingIfNeeded: p.stage.apply(x, multiplier: p.multiplier))
+    }
   }
 }

@@ -14,52 +14,35 @@ private func softmax(_ call: Invocation) {
   let p = call.parameters(SoftmaxParameters.self)
   let length = Int(truncatingIfNeeded: p.rowLength)
   let input: Elements<Int8> = call.elements(Operands.input)
-  let exponential = DifferenceExponential(call, p)
-  let isWide = call.tensor(Operands.output).elementType == ElementType.int16.rawValue
-
+  let output = WideOutput(call)
   for unit in call.units {
-    let row = input.dropping(unit &* length)
-    var greatest = row[0]
-    for i in 1..<max(length, 1) { greatest = max(greatest, row[i]) }
-    var sum: UInt32 = 0
-    for i in 0..<length {
-      sum = sum &+ UInt32(bitPattern: exponential[Int32(greatest) &- Int32(row[i])])
-    }
-    let reciprocal = Reciprocal(sum)
-    if isWide {
-      let output: MutableElements<Int16> = call.mutableElements(Operands.output)
-      for i in 0..<length {
-        let y = requantize(
-          exponential[Int32(greatest) &- Int32(row[i])], reciprocal.mantissa,
-          shift: reciprocal.length &+ 15)
-        output[unit &* length &+ i] = Int16(truncatingIfNeeded: min(y, 32767))
-      }
-    } else {
-      let output: MutableElements<Int8> = call.mutableElements(Operands.output)
-      for i in 0..<length {
-        let y = requantize(
-          exponential[Int32(greatest) &- Int32(row[i])], reciprocal.mantissa,
-          shift: reciprocal.length &+ 22)
-        output[unit &* length &+ i] = Int8(truncatingIfNeeded: min(y, 255) &- 128)
-      }
-    }
+    let row = CodeExponentials(call, p, row: input.dropping(unit &* length), count: length)
+    softmaxRow(row, count: length, to: output, at: unit &* length)
   }
 }
 
 /// `2^-(d * multiplier / 2^shift)` on Q20 for differences of int8 codes, 0...255.
-private struct DifferenceExponential {
+private struct CodeExponentials: RowExponentials {
   private let parameters: SoftmaxParameters
   private let table: Elements<Int32>
   private let hasTable: Bool
+  private let row: Elements<Int8>
+  private let greatest: Int32
 
-  init(_ call: Invocation, _ parameters: SoftmaxParameters) {
+  @inline(__always)
+  init(_ call: Invocation, _ parameters: SoftmaxParameters, row: Elements<Int8>, count: Int) {
     self.parameters = parameters
     hasTable = call.has(Operands.weights)
     table = call.elements(hasTable ? Operands.weights : Operands.input)
+    self.row = row
+    var greatest = row[0]
+    for i in 1..<max(count, 1) { greatest = max(greatest, row[i]) }
+    self.greatest = Int32(greatest)
   }
 
   @inline(__always)
-  subscript(d: Int32) -> Int32 {
+  subscript(index: Int) -> Int32 {
+    let d = greatest &- Int32(row[index])
     if hasTable { return table[Int(truncatingIfNeeded: d)] }
     let t = exponentArgument(d, multiplier: parameters.multiplier, shift: parameters.shift)
     return Int32(bitPattern: exponentQ20(t))

@@ -30,7 +30,8 @@ typedef enum abacus_status {
   ABACUS_ARENA_TOO_SMALL,      /* see abacus_requirements.arena_bytes            */
   ABACUS_BAD_ARGUMENT,         /* null pointer, index out of range               */
   ABACUS_NOT_READY,            /* run before open, or after a failed open        */
-  ABACUS_IN_PROGRESS           /* abacus_step: more steps remain                 */
+  ABACUS_IN_PROGRESS,          /* abacus_step: more steps remain                 */
+  ABACUS_LENGTH_LIMIT          /* the key/value cache is full: abacus_reset starts anew */
 } abacus_status;
 
 typedef enum abacus_dtype { ABACUS_INT8 = 1, ABACUS_UINT8, ABACUS_INT16, ABACUS_INT32 } abacus_dtype;

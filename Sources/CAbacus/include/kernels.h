@@ -33,5 +33,15 @@ ABACUS_OPERATOR(gather);
 ABACUS_OPERATOR(softmax);
 ABACUS_OPERATOR(table);
 ABACUS_OPERATOR(requantize);
+ABACUS_OPERATOR(project);
+ABACUS_OPERATOR(normalize);
+ABACUS_OPERATOR(activation);
+ABACUS_OPERATOR(attention);
+ABACUS_OPERATOR(rotary);
+ABACUS_OPERATOR(append);
+ABACUS_OPERATOR(embed);
+ABACUS_OPERATOR(add_wide);
+ABACUS_OPERATOR(multiply_wide);
+ABACUS_OPERATOR(softmax_wide);
 
 #endif /* ABACUS_KERNELS_H */

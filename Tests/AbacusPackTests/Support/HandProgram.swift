@@ -5,7 +5,7 @@ import Testing
 @testable import AbacusPack
 
 /// A program put together by hand, past the lowering of graphs.
-struct HandProgram {
+struct HandProgram: Sendable {
   var program = Program()
 
   private mutating func tensor(_ shape: [Int], _ type: ElementType, _ name: String) -> Program.TensorIndex {
@@ -26,6 +26,17 @@ struct HandProgram {
     let index = tensor(shape, type, "output")
     program.outputs.append(index)
     return index
+  }
+
+  /// A tensor between two steps.
+  mutating func intermediate(_ shape: [Int], _ type: ElementType = .int8) -> Program.TensorIndex {
+    tensor(shape, type, "intermediate")
+  }
+
+  /// Working memory of one step.
+  mutating func scratch(_ shape: [Int], _ type: ElementType) -> Program.TensorIndex {
+    program.addTensor(
+      Program.Tensor(name: "scratch", shape: shape, type: type, scale: nil, zeroPoint: 0, storage: .scratch))
   }
 
   mutating func constant(_ shape: [Int], _ type: ElementType, _ bytes: [UInt8]) -> Program.TensorIndex {

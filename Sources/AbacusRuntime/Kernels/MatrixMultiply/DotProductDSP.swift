@@ -1,10 +1,11 @@
 #if ABACUS_DSP
 import CAbacus
 
-// Dot products for Cortex-M4 and M7: a word holds four int8, SXTB16 widens two of them, SMLAD
-// multiplies and adds two pairs. Boards ask for this file with -D ABACUS_DSP in their toolset.
+// Dot products for Cortex-M4 and M7: SMLAD multiplies and adds two pairs of halfwords. A word holds
+// four int8, of which SXTB16 widens two, or two int16. Boards ask for this file with -D ABACUS_DSP in
+// their toolset.
 
-/// Four int8, widened: elements 0 and 2, elements 1 and 3.
+/// Four elements as halfwords: elements 0 and 2, elements 1 and 3.
 private struct Quad {
   let even: UInt32
   let odd: UInt32
@@ -16,50 +17,76 @@ private struct Quad {
     odd = abacus_odd_bytes(word)
   }
 
+  /// PKHBT and PKHTB.
+  @inline(__always)
+  init(_ elements: Elements<Int16>, _ index: Int) {
+    let first = elements.word(index)
+    let second = elements.word(index &+ 2)
+    even = first & 0xFFFF | second &<< 16
+    odd = first &>> 16 | second & 0xFFFF_0000
+  }
+
   @inline(__always)
   func product(_ other: Quad, _ sum: Int32) -> Int32 {
     abacus_multiply_add_pairs(odd, other.odd, abacus_multiply_add_pairs(even, other.even, sum))
   }
 }
 
-/// `sum_k x[k] * w[k]`.
-@inline(never)
-func dot(_ x: Elements<Int8>, _ w: Elements<Int8>, _ depth: Int) -> Int32 {
-  var sum: Int32 = 0
-  var k = 0
-  while k &+ 4 <= depth {
-    sum = Quad(x, k).product(Quad(w, k), sum)
-    k = k &+ 4
-  }
-  while k < depth {
-    sum = sum &+ Int32(x[k]) &* Int32(w[k])
-    k = k &+ 1
-  }
-  return sum
+/// Elements that come as quads.
+private protocol QuadElement: ProductElement {
+  static func quad(_ elements: Elements<Self>, _ index: Int) -> Quad
 }
 
-/// Two rows by two channels: (x0 w0, x0 w1, x1 w0, x1 w1); each word is loaded and widened once.
-@inline(never)
-func dot(
-  _ x0: Elements<Int8>, _ x1: Elements<Int8>, _ w0: Elements<Int8>, _ w1: Elements<Int8>, _ depth: Int
-) -> SIMD4<Int32> {
-  var sums = FourProducts()
-  var k = 0
-  while k &+ 4 <= depth {
-    let a = Quad(x0, k)
-    let b = Quad(x1, k)
-    let c = Quad(w0, k)
-    sums.s00 = a.product(c, sums.s00)
-    sums.s10 = b.product(c, sums.s10)
-    let d = Quad(w1, k)
-    sums.s01 = a.product(d, sums.s01)
-    sums.s11 = b.product(d, sums.s11)
-    k = k &+ 4
+extension Int8: QuadElement {
+  @inline(__always)
+  fileprivate static func quad(_ elements: Elements<Int8>, _ index: Int) -> Quad { Quad(elements, index) }
+}
+
+extension Int16: QuadElement {
+  @inline(__always)
+  fileprivate static func quad(_ elements: Elements<Int16>, _ index: Int) -> Quad { Quad(elements, index) }
+}
+
+extension QuadElement {
+  @inline(never)
+  static func dot(_ x: Elements<Self>, _ w: Elements<Int8>, _ depth: Int) -> Int32 {
+    var sum: Int32 = 0
+    var k = 0
+    while k &+ 4 <= depth {
+      sum = quad(x, k).product(Quad(w, k), sum)
+      k = k &+ 4
+    }
+    while k < depth {
+      sum = sum &+ Int32(truncatingIfNeeded: x[k]) &* Int32(w[k])
+      k = k &+ 1
+    }
+    return sum
   }
-  while k < depth {
-    sums.add(x0[k], x1[k], w0[k], w1[k])
-    k = k &+ 1
+
+  /// Each word is loaded and widened once.
+  @inline(never)
+  static func dot(
+    _ x0: Elements<Self>, _ x1: Elements<Self>, _ w0: Elements<Int8>, _ w1: Elements<Int8>,
+    _ depth: Int
+  ) -> SIMD4<Int32> {
+    var sums = FourProducts()
+    var k = 0
+    while k &+ 4 <= depth {
+      let a = quad(x0, k)
+      let b = quad(x1, k)
+      let c = Quad(w0, k)
+      sums.s00 = a.product(c, sums.s00)
+      sums.s10 = b.product(c, sums.s10)
+      let d = Quad(w1, k)
+      sums.s01 = a.product(d, sums.s01)
+      sums.s11 = b.product(d, sums.s11)
+      k = k &+ 4
+    }
+    while k < depth {
+      sums.add(x0[k], x1[k], w0[k], w1[k])
+      k = k &+ 1
+    }
+    return sums.vector
   }
-  return sums.vector
 }
 #endif

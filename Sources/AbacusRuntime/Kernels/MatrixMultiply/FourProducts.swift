@@ -6,11 +6,13 @@ struct FourProducts {
   var s11: Int32 = 0
 
   @inline(__always)
-  mutating func add(_ x0: Int8, _ x1: Int8, _ w0: Int8, _ w1: Int8) {
-    s00 = s00 &+ Int32(x0) &* Int32(w0)
-    s01 = s01 &+ Int32(x0) &* Int32(w1)
-    s10 = s10 &+ Int32(x1) &* Int32(w0)
-    s11 = s11 &+ Int32(x1) &* Int32(w1)
+  mutating func add<Element: ProductElement>(_ x0: Element, _ x1: Element, _ w0: Int8, _ w1: Int8) {
+    let x0 = Int32(truncatingIfNeeded: x0)
+    let x1 = Int32(truncatingIfNeeded: x1)
+    s00 = s00 &+ x0 &* Int32(w0)
+    s01 = s01 &+ x0 &* Int32(w1)
+    s10 = s10 &+ x1 &* Int32(w0)
+    s11 = s11 &+ x1 &* Int32(w1)
   }
 
   /// (x0 w0, x0 w1, x1 w0, x1 w1).

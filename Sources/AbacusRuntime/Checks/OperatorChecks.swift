@@ -4,124 +4,14 @@ import CAbacus
 // What each operator demands of its operands and parameters, so that its kernel cannot leave them.
 // One function an operator, each linked only with its kernel.
 
-/// Operands and parameters of one operator that is not trusted yet.
-private struct Checker {
-  let call: Invocation
-
-  init(_ call: UnsafePointer<abacus_kernel_call>) {
-    self.call = unsafe Invocation(call)
-  }
-
-  /// The parameter record, if all of it lies in the section.
-  @inline(__always)
-  func parameters<Parameters: BitwiseCopyable>(_: Parameters.Type) throws(Status) -> Parameters {
-    try require(call.parameterBytes >= UInt32(MemoryLayout<Parameters>.size))
-    return call.parameters(Parameters.self)
-  }
-
-  /// An operand that must be there, of one type.
-  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> TensorRecord {
-    try require(call.has(slot))
-    let tensor = call.tensor(slot)
-    try require(tensor.elementType == type.rawValue, .unsupportedOperator)
-    return tensor
-  }
-
-  /// A run-time input or plain constant.
-  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
-    let tensor = try tensor(slot, type)
-    try require(tensor.layout == Layout.plain.rawValue)
-    return tensor
-  }
-
-  /// A tensor in the arena.
-  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
-    let tensor = try input(slot, type)
-    try require(tensor.placement != Placement.constant.rawValue)
-    return tensor
-  }
-
-  /// A constant with an exact number of elements.
-  func constant(_ slot: Int, _ type: ElementType, count: UInt32) throws(Status) {
-    let tensor = try input(slot, type)
-    try require(tensor.placement == Placement.constant.rawValue && elements(tensor) == count)
-  }
-
-  /// Bias and multiplier, and the shifts if any, of `count` channels.
-  func channels(_ count: UInt32) throws(Status) {
-    try constant(Operands.channels, .int32, count: try product(count, 2))
-    if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
-  }
-
-  func elements(_ tensor: TensorRecord) -> UInt32 {
-    UInt32(truncatingIfNeeded: tensor.elementCount)
-  }
-
-  func units(_ count: UInt32) throws(Status) {
-    try require(call.record.units == count)
-  }
-
-  func stage(_ stage: OutputStage, _ type: ElementType = .int8) throws(Status) {
-    try require(Limits.requantizationShifts.contains(stage.shift))
-    try require(stage.low <= stage.high)
-    // int32 outputs have no zero point; the others fit 16 bits, so that no clamp can wrap.
-    if type == .int32 {
-      try require(stage.zeroPoint == 0)
-      return
-    }
-    let half: Int32 = type == .int16 ? 0x8000 : 0x80
-    try require(stage.low >= -half && stage.high < half)
-    try require(stage.zeroPoint >= -half && stage.zeroPoint < half)
-  }
-
-  /// Bounds of a sliding window, so that no row or column index can wrap.
-  func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
-    let limit = Limits.maximumWindowParameter
-    try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
-    try require(window.height >= 1 && window.width >= 1)
-    try require(window.height <= limit && window.width <= limit)
-    try require(window.strideHeight <= limit && window.strideWidth <= limit)
-    try require(window.dilationHeight >= 1 && window.dilationWidth >= 1)
-    try require(window.dilationHeight <= limit && window.dilationWidth <= limit)
-    try require(window.padTop <= limit && window.padLeft <= limit)
-    _ = try sum(
-      product(output.dims[1], window.strideHeight), product(window.height, window.dilationHeight))
-    _ = try sum(
-      product(output.dims[2], window.strideWidth), product(window.width, window.dilationWidth))
-    try units(try product(output.dims[0], output.dims[1]))
-  }
-}
-
-/// How far the index of one operand can reach.
-private struct Reach {
-  private(set) var highest: UInt32 = 0
-
-  /// Adds a loop of `extent` rounds over steps of `stride` elements.
-  mutating func add(_ extent: UInt32, _ stride: UInt32) throws(Status) {
-    try require(extent >= 1)
-    if stride == 0 { return }
-    highest = try sum(highest, try product(extent - 1, stride))
-  }
-}
-
-@inline(__always)
-private func status(_ body: () throws(Status) -> Void) -> abacus_status {
-  do {
-    try body()
-    return ABACUS_OK
-  } catch {
-    return abacus_status(rawValue: error.rawValue)
-  }
-}
-
 @c(abacus_check_fully_connected)
 public func checkFullyConnected(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
   let check = unsafe Checker(call)
   return status { () throws(Status) in
     let p = try check.parameters(FullyConnectedParameters.self)
     try check.stage(p.stage)
-    let input = try check.input(Operands.input)
-    let output = try check.output()
+    let input = try check.rows(Operands.input)
+    let output = try check.outputRows()
     let weights = try check.tensor(Operands.weights, .int8)
     try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
     let rows = check.elements(input) / weights.dims[1]
@@ -402,11 +292,11 @@ public func checkSoftmax(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
 public func checkTable(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
   let check = unsafe Checker(call)
   return status { () throws(Status) in
-    let input = try check.input(Operands.input)
-    let output = try check.output()
+    let input = try check.rows(Operands.input)
+    let output = try check.outputRows()
     try require(check.elements(input) == check.elements(output))
     try check.constant(Operands.weights, .int8, count: 256)
-    try check.units(1)
+    try check.units(dividing: check.elements(output))
   }
 }
 
@@ -415,22 +305,14 @@ public func checkRequantize(_ call: UnsafePointer<abacus_kernel_call>) -> abacus
   let check = unsafe Checker(call)
   return status { () throws(Status) in
     let p = try check.parameters(RequantizeParameters.self)
-    let types = try integerTypes(check)
+    let types = (
+      input: try check.type(Operands.input, oneOf: .int8, .int16, .int32),
+      output: try check.type(Operands.output, oneOf: .int8, .int16, .int32)
+    )
     try check.stage(p.stage, types.output)
-    let input = try check.input(Operands.input, types.input)
-    let output = try check.output(Operands.output, types.output)
+    let input = try check.rows(Operands.input, types.input)
+    let output = try check.outputRows(types.output)
     try require(check.elements(input) == check.elements(output))
-    try check.units(1)
+    try check.units(dividing: check.elements(output))
   }
-}
-
-/// Types of input and output, if both are signed integers of at least 8 bits.
-private func integerTypes(_ check: Checker) throws(Status) -> (input: ElementType, output: ElementType) {
-  try require(check.call.has(Operands.input) && check.call.has(Operands.output))
-  guard let input = ElementType(rawValue: check.call.tensor(Operands.input).elementType),
-    let output = ElementType(rawValue: check.call.tensor(Operands.output).elementType)
-  else { throw .corrupt }
-  try require(input == .int8 || input == .int16 || input == .int32, .unsupportedOperator)
-  try require(output == .int8 || output == .int16 || output == .int32, .unsupportedOperator)
-  return (input, output)
 }

@@ -1,0 +1,67 @@
+import AbacusFormat
+
+// Fully connected layers beyond int8 to int8: other widths, a scale for each channel of the output,
+// a residual that is added to the accumulator.
+
+extension Lowering {
+  /// True where the operator for int8 rows with one scale does not suffice.
+  func needsProjection(_ node: Node) throws -> Bool {
+    let output = graph.tensors[node.outputs[0]]
+    let isNarrow = output.type == .int8 && output.quantization?.isPerTensor == true
+    return try hasInput(node, 3) || !isNarrow || source(node, 0).type == .int16
+  }
+
+  /// Inputs: rows, weights [out, in], bias?, residual?
+  func lowerProjection(_ node: Node, _ activation: Activation, weights: Tensor) throws {
+    let input = try wide(try self.input(node, 0), node)
+    let residual = hasInput(node, 3) ? try wide(try self.input(node, 3), node) : nil
+    let output = try wide(try makeOutput(node), node, perTensor: false)
+    let (channels, depth) = (weights.shape[0], weights.shape[1])
+    let rows = input.elementCount / depth
+    guard rows * depth == input.elementCount, rows * channels == output.elementCount,
+      residual.map({ $0.elementCount == output.elementCount }) ?? true,
+      output.scales.count == 1 || output.scales.count == channels
+    else {
+      throw PackError(
+        .malformed,
+        "\(node.origin): input \(input.shape), weights \(weights.shape) and output \(output.shape) do not go together")
+    }
+    let codes = try weights.integers()
+    let (sums, weightScales) = try foldSums(
+      node, input: input, weights: weights, codes: codes, channels: channels, axis: 0, channelOf: { $0 / depth })
+    guard sums.zeroPoint == 0 else {
+      throw PackError(.unsupported, "\(node.origin): weights \"\(weights.name)\" have a zero point; 0 is supported here")
+    }
+    let factors = weightScales.indices.map { input.scale * weightScales[$0] / output.scale(ofChannel: $0) }
+    for factor in factors { try checkFactor(factor, node) }
+
+    var step = Program.Step(.project, origin: node.origin)
+    step.operands = [Operands.input: input.index, Operands.output: output.index]
+    step.rowSlots = [Operands.output, Operands.input]
+    var multipliers = ChannelMultipliers(factors: factors, bounds: sums.bounds, outputSteps: output.steps)
+    var parameters = ProjectParameters(stage: stage(output, activation, shift: multipliers.shift))
+    if let residual {
+      let ratio = residual.scale / output.scale
+      try checkFactor(ratio, node)
+      let reach = zip(factors, sums.bounds).map { $0 * Double($1) }.max() ?? 0
+      try proveBound(Int64((reach + ratio * Double(residual.reach)).rounded(.up)) + 1, node)
+      let shared = SharedShift(factors + [ratio], bits: 30)
+      multipliers = ChannelMultipliers(multipliers: Array(shared.multipliers.dropLast()), shift: shared.shift)
+      parameters.stage.shift = shared.shift
+      parameters.residualMultiplier = shared.multipliers[channels]
+      parameters.residualZeroPoint = Int32(residual.zeroPoint)
+      step.variant = ProjectVariant.residual.rawValue
+      step.operands[Operands.second] = residual.index
+      step.rowSlots.insert(Operands.second)
+      if residual.type == output.type { step.inPlaceSlots = [Operands.second] }
+    }
+    attach(
+      FoldedWeights(
+        multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0),
+      weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    step.parameters = littleEndianBytes(parameters)
+    step.units = rows
+    step.multiplyAccumulates = UInt64(rows * channels * depth)
+    program.steps.append(step)
+  }
+}

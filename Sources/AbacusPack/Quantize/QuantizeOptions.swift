@@ -1,0 +1,20 @@
+/// What a user may decide about post-training quantisation.
+public struct QuantizeOptions: Sendable, Equatable {
+  /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
+  public var arithmetic = Arithmetic()
+  /// Bits of the stream that blocks of a transformer add to: 8 or 16.
+  public var residualBits = 16
+  /// How ranges of int8 activations are chosen from what calibration saw.
+  public var range = RangeMethod.minMax
+  /// Range of an int16 tensor, as a multiple of the largest magnitude that calibration saw.
+  public var headroom = 1.25
+  /// Bits of outputs that are computed by a matrix product: 8 or 16; nil for 16 where the model has
+  /// other tensors of 16 bits.
+  public var outputBits: Int?
+  /// Adds to each bias what rounding the weights takes away on average (arXiv 1906.04721, section 4.2).
+  public var correctsBias = true
+  /// Tensors, by name, that are to have 16 bits.
+  public var wideTensors: Set<String> = []
+
+  public init() {}
+}

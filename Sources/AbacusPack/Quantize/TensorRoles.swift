@@ -1,0 +1,197 @@
+/// How the tensors of a float graph are to be stored.
+enum TensorRole: Equatable {
+  /// Integers already.
+  case unchanged
+  /// An accumulator to which a residual is added at once; it is never stored.
+  case accumulator
+  /// One scale, zero point 0.
+  case symmetric(bits: Int)
+  /// int8 with a zero point.
+  case asymmetric
+  /// int16 on the grid 2^-10 that activation curves read (integer-semantics 5.3).
+  case curveGrid
+  /// A scale for each head, zero point 0.
+  case heads(Int, bits: Int)
+  /// int8 of scale 1/256 and zero point -128.
+  case probability
+
+  var isWide: Bool {
+    switch self {
+    case .symmetric(16), .curveGrid, .heads(_, 16): true
+    default: false
+    }
+  }
+}
+
+/// Decides the role of every run-time tensor from what its producer gives and its consumers want.
+struct TensorRoles {
+  private let graph: Graph
+  private let options: QuantizeOptions
+  private let producers: [Int?]
+  private let consumers: [[Int]]
+  /// The stream that the blocks of a transformer read through a normalisation and add to.
+  private(set) var residual: Set<Graph.TensorID> = []
+  private(set) var roles: [TensorRole]
+
+  init(_ graph: Graph, _ options: QuantizeOptions) {
+    self.graph = graph
+    self.options = options
+    var producers = [Int?](repeating: nil, count: graph.tensors.count)
+    var consumers = [[Int]](repeating: [], count: graph.tensors.count)
+    for (index, node) in graph.nodes.enumerated() {
+      for output in node.outputs { producers[output] = index }
+      for input in node.inputs.compactMap({ $0 }) where !consumers[input].contains(index) {
+        consumers[input].append(index)
+      }
+    }
+    self.producers = producers
+    self.consumers = consumers
+    roles = graph.tensors.map { _ in .unchanged }
+    findResidualStream()
+    for id in graph.inputs where graph.tensors[id].type == .float32 {
+      roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : .asymmetric
+    }
+    for node in graph.nodes {
+      for id in node.outputs where graph.tensors[id].type == .float32 { roles[id] = role(of: id, from: node) }
+    }
+  }
+
+  // MARK: Residual stream
+
+  private mutating func findResidualStream() {
+    var open: [Graph.TensorID] = []
+    for node in graph.nodes where node.operation.isNormalization {
+      if let input = node.inputs[0], !graph.tensors[input].isConstant { open.append(input) }
+    }
+    while let id = open.popLast() {
+      guard !graph.tensors[id].isConstant, graph.tensors[id].type == .float32, residual.insert(id).inserted
+      else { continue }
+      if let producer = producers[id] { open += sources(of: graph.nodes[producer]) }
+      for consumer in consumers[id] { open += results(of: graph.nodes[consumer]) }
+    }
+  }
+
+  /// What a node that gives a residual reads of the stream.
+  private func sources(of node: Node) -> [Graph.TensorID] {
+    switch node.operation {
+    case .binary(.add, _), .binary(.subtract, _):
+      let fused = fusedProduct(node)
+      return node.inputs.compactMap { $0 }.filter { $0 != fused }
+    case .reshape, .slice, .concatenation, .transpose: return node.inputs.compactMap { $0 }
+    default: return []
+    }
+  }
+
+  /// What a node that reads a residual gives to the stream.
+  private func results(of node: Node) -> [Graph.TensorID] {
+    switch node.operation {
+    case .binary(.add, _), .reshape, .slice, .concatenation, .transpose: node.outputs
+    default: []
+    }
+  }
+
+  /// The operand of an addition that is a matrix product of its own, and can be added to as an
+  /// accumulator.
+  func fusedProduct(_ node: Node) -> Graph.TensorID? {
+    guard case .binary(.add, .none) = node.operation, node.inputs.count == 2 else { return nil }
+    let shape = graph.tensors[node.outputs[0]].shape
+    let operands = node.inputs.compactMap { $0 }
+    guard operands.allSatisfy({ graph.tensors[$0].shape.reduce(1, *) == shape.reduce(1, *) }) else { return nil }
+    return operands.first { id in
+      guard let producer = producers[id], case .fullyConnected(.none) = graph.nodes[producer].operation,
+        graph.nodes[producer].inputs[1].map({ graph.tensors[$0].isConstant }) == true
+      else { return false }
+      return consumers[id].count == 1 && !graph.outputs.contains(id) && operands.count { $0 == id } == 1
+    }
+  }
+
+  // MARK: Roles
+
+  private func role(of id: Graph.TensorID, from node: Node) -> TensorRole {
+    if isFused(id) { return .accumulator }
+    if residual.contains(id) { return .symmetric(bits: options.residualBits) }
+    if options.wideTensors.contains(graph.tensors[id].name) { return .symmetric(bits: 16) }
+    switch node.operation {
+    case .fullyConnected, .convolution, .depthwiseConvolution:
+      return roleOfProduct(id)
+    case .rotary: return headsWanted(id).map { .heads($0, bits: 8) } ?? .symmetric(bits: 8)
+    case .layerNormalization, .rmsNormalization, .attention: return .symmetric(bits: 8)
+    case .unary(let function) where function.isGated: return feedsGate(id) ? .symmetric(bits: 16) : .asymmetric
+    case .softmax: return .probability
+    case .reshape, .slice, .transpose, .concatenation: return roleOfView(node)
+    default: return .asymmetric
+    }
+  }
+
+  /// The same elements elsewhere: stored as they are, where all parts are stored alike.
+  private func roleOfView(_ node: Node) -> TensorRole {
+    let sources = node.inputs.compactMap { $0 }.filter { !graph.tensors[$0].isConstant }.map { roles[$0] }
+    guard let first = sources.first, sources.allSatisfy({ $0 == first }) else { return .asymmetric }
+    switch first {
+    case .symmetric, .asymmetric, .probability: return first
+    default: return .asymmetric
+    }
+  }
+
+  private func roleOfProduct(_ id: Graph.TensorID) -> TensorRole {
+    if let heads = headsWanted(id) { return .heads(heads, bits: 8) }
+    for consumer in consumers[id] {
+      if case .rotary(let attributes) = graph.nodes[consumer].operation { return .heads(attributes.heads, bits: 16) }
+    }
+    if isActivated(id) { return .curveGrid }
+    if feedsGate(id) { return .symmetric(bits: 16) }
+    if graph.outputs.contains(id) {
+      let bits = options.outputBits ?? (residual.isEmpty ? 8 : 16)
+      return bits == 16 ? .symmetric(bits: 16) : .asymmetric
+    }
+    return .asymmetric
+  }
+
+  private func isFused(_ id: Graph.TensorID) -> Bool {
+    guard options.residualBits == 16 || options.arithmetic.addition == .refined, consumers[id].count == 1 else { return false }
+    let node = graph.nodes[consumers[id][0]]
+    guard residual.contains(node.outputs[0]), fusedProduct(node) == id else { return false }
+    // I-ViT rounds each branch by itself; what is added to the patches is a constant.
+    let other = node.inputs.compactMap { $0 }.first { $0 != id }
+    return options.arithmetic.addition == .refined || other.map { graph.tensors[$0].isConstant } == true
+  }
+
+  /// Heads that an attention wants of a tensor that only it reads.
+  private func headsWanted(_ id: Graph.TensorID) -> Int? {
+    guard consumers[id].count == 1, case .attention(let attributes) = graph.nodes[consumers[id][0]].operation
+    else { return nil }
+    let node = graph.nodes[consumers[id][0]]
+    let uses = (0..<3).filter { node.inputs[$0] == id }
+    guard uses.count == 1 else { return nil }
+    return uses[0] == 0 ? attributes.heads : attributes.keyValueHeads
+  }
+
+  /// Read only by GELU or one of its kin, whose refined form takes a fine grid.
+  private func isActivated(_ id: Graph.TensorID) -> Bool {
+    guard consumers[id].count == 1, !graph.outputs.contains(id),
+      case .unary(let function) = graph.nodes[consumers[id][0]].operation, function.isGated
+    else { return false }
+    return !(function.isGelu && options.arithmetic.gelu != .refined)
+  }
+
+  /// Read only by a product with another run-time tensor: the gate of a SwiGLU.
+  private func feedsGate(_ id: Graph.TensorID) -> Bool {
+    guard consumers[id].count == 1, case .binary(.multiply, _) = graph.nodes[consumers[id][0]].operation
+    else { return false }
+    let node = graph.nodes[consumers[id][0]]
+    return node.inputs.compactMap { $0 }.contains { input in
+      guard let producer = producers[input], case .unary(let function) = graph.nodes[producer].operation
+      else { return false }
+      return function.isGated
+    }
+  }
+}
+
+extension Operation {
+  var isNormalization: Bool {
+    switch self {
+    case .layerNormalization, .rmsNormalization: true
+    default: false
+    }
+  }
+}

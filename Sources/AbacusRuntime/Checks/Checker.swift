@@ -1,0 +1,189 @@
+import AbacusFormat
+import CAbacus
+
+/// Operands and parameters of one operator that is not trusted yet.
+struct Checker {
+  let call: Invocation
+
+  init(_ call: UnsafePointer<abacus_kernel_call>) {
+    self.call = unsafe Invocation(call)
+  }
+
+  /// The parameter record, if all of it lies in the section.
+  @inline(__always)
+  func parameters<Parameters: BitwiseCopyable>(_: Parameters.Type) throws(Status) -> Parameters {
+    try require(call.parameterBytes >= UInt32(MemoryLayout<Parameters>.size))
+    return call.parameters(Parameters.self)
+  }
+
+  /// An operand that must be there, of one type.
+  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> TensorRecord {
+    try require(call.has(slot))
+    let tensor = call.tensor(slot)
+    try require(tensor.elementType == type.rawValue, .unsupportedOperator)
+    return tensor
+  }
+
+  /// A run-time input or plain constant, all of it there.
+  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    let tensor = try rows(slot, type)
+    try require(tensor.flags == 0)
+    return tensor
+  }
+
+  /// An operand of which the kernel looks, while it is at a unit, only at that unit's share: it may
+  /// be a block of rows.
+  func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    let tensor = try tensor(slot, type)
+    try require(tensor.layout == Layout.plain.rawValue)
+    if tensor.flags & TensorRecord.Flags.blockOfRows != 0 {
+      let all = try product(elements(tensor), type.bits / 8)
+      let share = all / call.record.units
+      try require(share * call.record.units == all)
+      try require(try product(share, call.record.unitsPerStep) <= tensor.byteCount)
+    }
+    return tensor
+  }
+
+  /// A tensor in the arena, all of it there.
+  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    let tensor = try input(slot, type)
+    try require(tensor.placement != Placement.constant.rawValue)
+    return tensor
+  }
+
+  /// A tensor in the arena that may be a block of rows.
+  func outputRows(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    let tensor = try rows(Operands.output, type)
+    try require(tensor.placement != Placement.constant.rawValue)
+    return tensor
+  }
+
+  /// The type of an operand that must be there, one of two or three.
+  func type(
+    _ slot: Int, oneOf first: ElementType, _ second: ElementType, _ third: ElementType? = nil
+  ) throws(Status) -> ElementType {
+    try require(call.has(slot))
+    guard let type = ElementType(rawValue: call.tensor(slot).elementType) else { throw .corrupt }
+    try require(type == first || type == second || type == third, .unsupportedOperator)
+    return type
+  }
+
+  /// A constant with an exact number of elements.
+  func constant(_ slot: Int, _ type: ElementType, count: UInt32) throws(Status) {
+    let tensor = try input(slot, type)
+    try require(tensor.placement == Placement.constant.rawValue && elements(tensor) == count)
+  }
+
+  /// Bias and multiplier, and the shifts if any, of `count` channels.
+  func channels(_ count: UInt32) throws(Status) {
+    try constant(Operands.channels, .int32, count: try product(count, 2))
+    if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
+  }
+
+  func elements(_ tensor: TensorRecord) -> UInt32 {
+    UInt32(truncatingIfNeeded: tensor.elementCount)
+  }
+
+  func units(_ count: UInt32) throws(Status) {
+    try require(call.record.units == count)
+  }
+
+  /// Units of an operator that may split `count` elements into any number of equal parts.
+  func units(dividing count: UInt32) throws(Status) {
+    try require(count % call.record.units == 0)
+  }
+
+  func stage(_ stage: OutputStage, _ type: ElementType = .int8) throws(Status) {
+    try require(Limits.requantizationShifts.contains(stage.shift))
+    try clamp(stage, type)
+  }
+
+  /// The same where the shift stands elsewhere.
+  func clamp(_ stage: OutputStage, _ type: ElementType) throws(Status) {
+    try require(stage.low <= stage.high)
+    try zeroPoint(stage.zeroPoint, type)
+    if type == .int32 { return }
+    let half: Int32 = type == .int16 ? 0x8000 : 0x80
+    try require(stage.low >= -half && stage.high < half)
+  }
+
+  /// int32 tensors have no zero point; the others fit 16 bits, so that no clamp can wrap.
+  func zeroPoint(_ zeroPoint: Int32, _ type: ElementType) throws(Status) {
+    if type == .int32 {
+      try require(zeroPoint == 0)
+      return
+    }
+    let half: Int32 = type == .int16 ? 0x8000 : 0x80
+    try require(zeroPoint >= -half && zeroPoint < half)
+  }
+
+  /// The count of tokens.
+  func position() throws(Status) {
+    let position = try input(Operands.position, .int32)
+    try require(position.placement == Placement.state.rawValue && elements(position) == 1)
+  }
+
+  /// Input and output of 8 or 16 bits, in equal rows; a unit is a row. 16 bits are symmetric.
+  func codeRows(_ stage: OutputStage, inputZeroPoint: Int32, rowLength: UInt32) throws(Status) {
+    let types = (
+      input: try type(Operands.input, oneOf: .int8, .int16),
+      output: try type(Operands.output, oneOf: .int8, .int16)
+    )
+    try self.stage(stage, types.output)
+    try require(types.input == .int8 ? (-128...127).contains(inputZeroPoint) : inputZeroPoint == 0)
+    let input = try rows(Operands.input, types.input)
+    let output = try outputRows(types.output)
+    try require(rowLength >= 1 && elements(input) == elements(output))
+    try require(try product(elements(input) / rowLength, rowLength) == elements(input))
+    try units(elements(input) / rowLength)
+  }
+
+  /// Bounds of an exponential by shifts, so that it neither divides by 0 nor wraps.
+  func exponent(_ exponent: ShiftExponentParameters) throws(Status) {
+    try require(Limits.exponentUnits.contains(exponent.unit))
+    try require(Limits.exponentOctaves.contains(exponent.octaves))
+    try require(Limits.quotientBits.contains(exponent.quotientBits))
+    try require(exponent.keepsHalfBit <= 1)
+  }
+
+  /// Bounds of a sliding window, so that no row or column index can wrap.
+  func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
+    let limit = Limits.maximumWindowParameter
+    try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
+    try require(window.height >= 1 && window.width >= 1)
+    try require(window.height <= limit && window.width <= limit)
+    try require(window.strideHeight <= limit && window.strideWidth <= limit)
+    try require(window.dilationHeight >= 1 && window.dilationWidth >= 1)
+    try require(window.dilationHeight <= limit && window.dilationWidth <= limit)
+    try require(window.padTop <= limit && window.padLeft <= limit)
+    _ = try sum(
+      product(output.dims[1], window.strideHeight), product(window.height, window.dilationHeight))
+    _ = try sum(
+      product(output.dims[2], window.strideWidth), product(window.width, window.dilationWidth))
+    try units(try product(output.dims[0], output.dims[1]))
+  }
+}
+
+/// How far the index of one operand can reach.
+struct Reach {
+  private(set) var highest: UInt32 = 0
+
+  /// Adds a loop of `extent` rounds over steps of `stride` elements.
+  mutating func add(_ extent: UInt32, _ stride: UInt32) throws(Status) {
+    try require(extent >= 1)
+    if stride == 0 { return }
+    highest = try sum(highest, try product(extent - 1, stride))
+  }
+}
+
+/// What a check returns to the dispatch.
+@inline(__always)
+func status(_ body: () throws(Status) -> Void) -> abacus_status {
+  do {
+    try body()
+    return ABACUS_OK
+  } catch {
+    return abacus_status(rawValue: error.rawValue)
+  }
+}

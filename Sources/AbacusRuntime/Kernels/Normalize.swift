@@ -1,0 +1,82 @@
+import AbacusFormat
+import CAbacus
+
+/// Normalisation of rows (integer-semantics 7). A unit is one row.
+@c(abacus_run_normalize)
+public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  let isWide = call.tensor(Operands.input).elementType == ElementType.int16.rawValue
+  switch (call.record.variant == NormalizeVariant.paper.rawValue, isWide) {
+  case (false, false): normalize(call, Int8.self)
+  case (false, true): normalize(call, Int16.self)
+  case (true, false): normalizePaper(call, Int8.self)
+  case (true, true): normalizePaper(call, Int16.self)
+  }
+}
+
+/// LayerNorm and RMSNorm, exact but for the rounding of the output (7.2).
+private func normalize<Source: FixedWidthInteger & BitwiseCopyable>(_ call: Invocation, _: Source.Type) {
+  let p = call.parameters(NormalizeParameters.self)
+  let isCentered = call.record.variant == NormalizeVariant.layer.rawValue
+  let input: Elements<Source> = call.elements(Operands.input)
+  let output = WideOutput(call)
+  let affines: Elements<Int32> = call.elements(Operands.channels)
+  let count = Int32(bitPattern: p.rowLength)
+  let length = Int(truncatingIfNeeded: count)
+
+  for unit in call.units {
+    let row = input.dropping((unit &- call.origin(Operands.input)) &* length)
+    let target = (unit &- call.origin(Operands.output)) &* length
+    var moments = RowMoments()
+    for i in 0..<length { moments.add(Int32(truncatingIfNeeded: row[i]) &- p.inputZeroPoint) }
+    let inverse = InverseDeviation(
+      isCentered
+        ? moments.variance(count: count) &+ p.epsilon
+        : moments.power(count: count) &+ p.epsilon &* widened(p.rowLength))
+    // d = count * (x - zero point) - sum, in one multiplication.
+    let offset = (isCentered ? moments.sum : 0) &+ count &* p.inputZeroPoint
+    for i in 0..<length {
+      let z = inverse.normalize(count &* Int32(truncatingIfNeeded: row[i]) &- offset)
+      let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: p.stage.shift)
+      output.store(p.stage.finish(y), at: target &+ i)
+    }
+  }
+}
+
+/// I-LayerNorm (7.1). Mean and deviation do not depend on the zero point.
+private func normalizePaper<Source: FixedWidthInteger & BitwiseCopyable>(
+  _ call: Invocation, _: Source.Type
+) {
+  let p = call.parameters(NormalizeParameters.self)
+  let input: Elements<Source> = call.elements(Operands.input)
+  let output = WideOutput(call)
+  let channels: Elements<Int32> = call.elements(Operands.channels)
+  let hasShifts = call.has(Operands.shifts)
+  let shifts: Elements<UInt8> = call.elements(hasShifts ? Operands.shifts : Operands.channels)
+  let length = Int(truncatingIfNeeded: p.rowLength)
+
+  for unit in call.units {
+    let row = input.dropping((unit &- call.origin(Operands.input)) &* length)
+    let target = (unit &- call.origin(Operands.output)) &* length
+    var moments = RowMoments()
+    for i in 0..<length { moments.sum = moments.sum &+ Int32(truncatingIfNeeded: row[i]) }
+    let mean = roundedMean(moments.sum, count: Int32(bitPattern: p.rowLength))
+    for i in 0..<length { moments.addSquare(Int32(truncatingIfNeeded: row[i]) &- mean) }
+    let deviation = max(paperSquareRoot(moments.squares, start: p.rootStart), 1)
+    let factor = Int32(bitPattern: (.max &>> 1) / deviation)
+    for i in 0..<length {
+      let product = (Int32(truncatingIfNeeded: row[i]) &- mean).multipliedFullWidth(by: factor)
+      let half = Int32(bitPattern: UInt32(bitPattern: product.high) &<< 31 | product.low &>> 1)
+      let y = p.stage.apply(
+        half &+ channels[2 &* i], multiplier: channels[2 &* i &+ 1],
+        shift: hasShifts ? Int32(shifts[i]) : p.stage.shift)
+      output.store(y, at: target &+ i)
+    }
+  }
+}
+
+extension NormalizeParameters {
+  /// E of the refined forms.
+  @inline(__always)
+  var epsilon: UInt64 { widened(epsilonHigh) &<< 32 | widened(epsilonLow) }
+}

@@ -1,0 +1,28 @@
+import AbacusRuntime
+import Testing
+
+@testable import AbacusPack
+
+/// The golden vectors of the transformer operators, through kernels in blobs that are put together by
+/// hand: here, and on every board.
+@Suite struct GoldenTransformerTests {
+  static let programs = Result {
+    try GoldenProgram.projections() + GoldenProgram.normalisations() + GoldenProgram.activations()
+  }
+
+  @Test func everyCaseIsThere() throws {
+    let counts = try Self.programs.get().map { ($0.name, $0.expected.count) }
+    #expect(
+      Dictionary(uniqueKeysWithValues: counts) == [
+        "linear through project": 4 * 6, "requant through project": 15 * 2, "add2 through project": 6 + 5,
+        "norm": 16 + 10, "paper_layernorm": 8 + 2 * 10, "activation": 4 * 2 + 3 + 1, "paper_shiftgelu": 7 * 2,
+      ])
+  }
+
+  @Test(arguments: try Self.programs.get())
+  func onThisMachine(program: GoldenProgram) throws {
+    let model = try Model(try program.hand.blob())
+    program.expect(try model(program.sample))
+    #expect(model.guardsAreIntact)
+  }
+}
