@@ -10,40 +10,21 @@ enum IntegerFolding {
       let input = inputs.first, let values = input.indexValues
     else { return nil }
     switch operation {
-    case .reshape, .requantize:
+    case .requantize:
       return values
-    case .slice(let starts, let strides):
-      let steps = self.strides(of: input.shape)
-      let start = zip(starts, steps).reduce(0) { $0 + $1.0 * $1.1 }
-      return pick(values, start, zip(strides, steps).map(*), output.shape)
-    case .transpose(let permutation):
-      let steps = self.strides(of: input.shape)
-      return pick(values, 0, permutation.map { steps[$0] }, output.shape)
-    case .concatenation(let axis, .none):
-      let rows = output.shape[..<axis].reduce(1, *)
-      let parts = inputs.map { ($0.indexValues ?? [], $0.elementCount / max(rows, 1)) }
-      return (0..<rows).flatMap { row in
-        parts.flatMap { part, length in part[row * length..<(row + 1) * length] }
-      }
-    case .gather(let axis, batchDimensions: 0):
-      let indices = inputs[1].indexValues ?? []
-      let extent = input.shape[axis]
-      let length = input.shape[(axis + 1)...].reduce(1, *)
-      return (0..<input.shape[..<axis].reduce(1, *)).flatMap { row in
-        indices.flatMap { index in
-          let start = (row * extent + index) * length
-          return values[start..<start + length]
-        }
-      }
     case .binary(let function, .none) where function != .divide && function != .power:
-      let operands = inputs.map { operand in
-        let pad = Array(repeating: 0, count: output.shape.count - operand.shape.count)
-        let steps = zip(operand.shape, strides(of: operand.shape)).map { $0 == 1 ? 0 : $1 }
-        return pick(operand.indexValues ?? [], 0, pad + steps, output.shape)
+      let operands = inputs.map {
+        Rearrangement.broadcast(.init(shape: $0.shape, elements: $0.indexValues ?? []), to: output.shape)
       }
       return zip(operands[0], operands[1]).map { apply(function, $0, $1) }
+    case .gather:
+      return Rearrangement.apply(
+        operation, [.init(shape: input.shape, elements: values)], indices: inputs[1].indexValues ?? [],
+        shape: output.shape)
     default:
-      return nil
+      return Rearrangement.apply(
+        operation, inputs.map { .init(shape: $0.shape, elements: $0.indexValues ?? []) },
+        shape: output.shape)
     }
   }
 
@@ -62,22 +43,6 @@ enum IntegerFolding {
     case .minimum: min(a, b)
     case .divide, .power: preconditionFailure("left out above")
     }
-  }
-
-  /// How far apart neighbours along each dimension lie.
-  private static func strides(of shape: [Int]) -> [Int] {
-    var result = [Int](repeating: 1, count: shape.count)
-    for axis in shape.indices.dropLast().reversed() { result[axis] = result[axis + 1] * shape[axis + 1] }
-    return result
-  }
-
-  /// The elements of a strided view, row by row.
-  private static func pick(_ values: [Int], _ start: Int, _ strides: [Int], _ shape: [Int]) -> [Int] {
-    var places = [start]
-    for (extent, stride) in zip(shape, strides) {
-      places = places.flatMap { place in (0..<extent).map { place + $0 * stride } }
-    }
-    return places.map { values[$0] }
   }
 }
 

@@ -28,6 +28,7 @@ public enum ModelFile {
   private static func isHuggingFace(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && (isFolder.boolValue || path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json"))
+      && (isFolder.boolValue || path.hasSuffix(".safetensors")
+        || path.hasSuffix(".safetensors.index.json"))
   }
 }

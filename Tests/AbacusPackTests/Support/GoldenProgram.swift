@@ -59,6 +59,11 @@ struct GoldenProgram: Sendable, CustomTestStringConvertible {
     hand.program.steps[hand.program.steps.count - 1].variant = variant
   }
 
+  /// Bytes of all inputs and outputs.
+  var boundaryBytes: Int {
+    (hand.program.inputs + hand.program.outputs).reduce(0) { $0 + hand.program.tensors[$1].byteCount }
+  }
+
   /// Bytes of the inputs of one run.
   var sample: [[UInt8]] {
     zip(hand.program.inputs, inputs).map { hand.program.tensors[$0].type.bytes(of: $1) }

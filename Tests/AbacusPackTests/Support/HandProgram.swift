@@ -33,6 +33,12 @@ struct HandProgram: Sendable {
     tensor(shape, type, "intermediate")
   }
 
+  /// Working memory of one step.
+  mutating func scratch(_ shape: [Int], _ type: ElementType) -> Program.TensorIndex {
+    program.addTensor(
+      Program.Tensor(name: "scratch", shape: shape, type: type, scale: nil, zeroPoint: 0, storage: .scratch))
+  }
+
   mutating func constant(_ shape: [Int], _ type: ElementType, _ bytes: [UInt8]) -> Program.TensorIndex {
     program.addTensor(
       Program.Tensor(

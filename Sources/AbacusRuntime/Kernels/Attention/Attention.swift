@@ -14,7 +14,7 @@ public func runAttention(_ call: UnsafePointer<abacus_kernel_call>) {
 }
 
 @inline(__always)
-private func attend<Query: AttentionQuery>(_ call: Invocation, _: Query.Type) {
+private func attend<Query: ProductElement>(_ call: Invocation, _: Query.Type) {
   let p = call.parameters(AttentionParameters.self)
   let queries: Elements<Query> = call.elements(Operands.input)
   let keys = AttentionKeys(call, p)

@@ -38,7 +38,7 @@ struct AttentionKeys {
   /// Scores of a query against a range of keys, from the start of `scores` on; returns the greatest,
   /// or ``hidden`` where every key is hidden.
   @inline(never)
-  func scores<Query: AttentionQuery>(
+  func scores<Query: ProductElement>(
     of query: Elements<Query>, head: Int, _ range: Range<Int>, to scores: MutableElements<Int32>
   ) -> Int32 {
     var greatest = Self.hidden
@@ -46,34 +46,12 @@ struct AttentionKeys {
     for key in range {
       var score = Self.hidden
       if !hasMask || mask[key] != 0 {
-        score = Query.product(query, elements.dropping(start), depth)
+        score = Query.dot(query, elements.dropping(start), depth)
         greatest = max(greatest, score)
       }
       scores[key &- range.lowerBound] = score
       start = start &+ stride
     }
     return greatest
-  }
-}
-
-/// An element of queries.
-protocol AttentionQuery: BitwiseCopyable {
-  /// `sum_k query[k] * key[k]`.
-  static func product(_ query: Elements<Self>, _ key: Elements<Int8>, _ depth: Int) -> Int32
-}
-
-extension Int8: AttentionQuery {
-  @inline(__always)
-  static func product(_ query: Elements<Int8>, _ key: Elements<Int8>, _ depth: Int) -> Int32 {
-    dot(query, key, depth)
-  }
-}
-
-extension Int16: AttentionQuery {
-  @inline(__always)
-  static func product(_ query: Elements<Int16>, _ key: Elements<Int8>, _ depth: Int) -> Int32 {
-    var sum: Int32 = 0
-    for k in 0..<depth { sum = sum &+ Int32(query[k]) &* Int32(key[k]) }
-    return sum
   }
 }

@@ -23,7 +23,7 @@ struct OnlineRow {
 
   /// Sums over the first `visible` keys and writes the output.
   @inline(__always)
-  mutating func attend<Query: AttentionQuery>(
+  mutating func attend<Query: ProductElement>(
     _ query: Elements<Query>, _ keys: AttentionKeys, _ values: AttentionValues, head: Int, visible: Int,
     _ scale: HeadScale, at target: Int
   ) {
