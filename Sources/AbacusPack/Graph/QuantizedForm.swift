@@ -159,6 +159,9 @@ private struct QuantizationSettling {
       case .reshape, .transpose:
         guard let input = node.inputs[0] else { return nil }
         id = input
+      case .concatenation where node.inputs.allSatisfy({ $0.map { graph.tensors[$0].quantization != nil } ?? false }):
+        // Parts with different scales.
+        return (producer, path)
       case .slice, .gather, .concatenation, .pad, .requantize: return nil
       default: return (producer, path)
       }
