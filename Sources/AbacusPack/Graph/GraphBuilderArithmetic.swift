@@ -71,6 +71,11 @@ extension GraphBuilder {
     }
     for axis in axes { reduced[axis] = 1 }
     let result = keeps ? reduced : reduced.indices.filter { !axes.contains($0) }.map { reduced[$0] }
+    // The largest or smallest of some integers is one of them.
+    if kind == .maximum || kind == .minimum, let quantization = self[x].quantization, quantization.isPerTensor {
+      return try add(
+        .reduce(kind, axes: axes), [x], shape: result, type: self[x].type, quantization: quantization)
+    }
     return try add(.reduce(kind, axes: axes), [x], shape: result, type: numberType([x]))
   }
 
