@@ -49,6 +49,7 @@ if let board {
   dependencies += [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
   ]
   targets += [
     .systemLibrary(name: "CImage", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -57,9 +58,16 @@ if let board {
       dependencies: [
         "AbacusFormat", "AbacusRuntime", "AbacusDispatch", "CImage",
         .product(name: "Collections", package: "swift-collections"),
-      ]),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["Import/ONNX.proto"]),
     .executableTarget(
       name: "abacus",
+      dependencies: [
+        "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "onnx-node-tests",
       dependencies: [
         "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

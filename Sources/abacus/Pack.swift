@@ -4,21 +4,35 @@ import Foundation
 
 struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Turn a quantised TFLite model into a blob.",
+    abstract: "Turn a trained model into a blob.",
     discussion: """
+      MODEL is a TFLite or ONNX file, or a Hugging Face folder (config.json and .safetensors). A model that is
+      quantised already is packed as it is. A float model is quantised with --calibrate: SAMPLES is a .npy
+      file of shape N x input, a folder with one .npy for each input name, an idx file, or images.
+
       Examples:
-        abacus pack model.tflite -o model.abm
         abacus pack model.tflite -o model.abm --labels classes.txt
+        abacus pack vit.onnx --calibrate images.npy --mean 0.286 --deviation 0.353 -o vit.abm
+        abacus pack bert/ --calibrate sentences/ -o bert.abm
+        abacus pack llama/ --calibrate tokens.npy --context 256 -o llama.abm
+        abacus pack vit.onnx --calibrate images.npy --arithmetic paper -o vit-paper.abm
       """)
 
-  @Argument(help: "A TFLite model with int8 or uint8 weights and activations.")
+  @Argument(help: "A TFLite or ONNX file, or a folder with config.json and model.safetensors.")
   var model: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the blob goes.", valueName: "file"))
   var output: String
 
+  @OptionGroup var source: SourceOptions
+
+  @OptionGroup(title: "Quantisation of float models") var quantization: QuantizationOptions
+
   @Option(help: ArgumentHelp("A text file with one class name a line, stored with the model.", valueName: "file"))
   var labels: String?
+
+  @Option(help: ArgumentHelp("Rows that go through a loop of operators at a time: more are faster and take more RAM.", valueName: "n"))
+  var rowsInLoop = 2
 
   @Flag(help: "Leave out names and metadata.")
   var strip = false
@@ -26,16 +40,14 @@ struct Pack: ParsableCommand {
   @Flag(help: "Print the summary as JSON.")
   var json = false
 
+  func validate() throws {
+    guard (1...4096).contains(rowsInLoop) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
+  }
+
   func run() throws {
-    var options = PackOptions()
-    options.strip = strip
-    if let labels {
-      options.labels = String(decoding: try readFile(labels), as: UTF8.self)
-        .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-    }
     let packed: PackedModel
     do {
-      packed = try Packer.pack(try ModelFile.load(model), options: options)
+      packed = try pack(try source.load(model))
     } catch let error as PackError where !error.description.hasPrefix(model) {
       throw PackError(error.kind, "\(model): \(error.description)")
     }
@@ -44,6 +56,23 @@ struct Pack: ParsableCommand {
     if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(output) { return }
     let summary = Summary(packed, output)
     if json { try printJSON(summary) } else { print(summary.text, terminator: "") }
+  }
+
+  private func pack(_ graph: Graph) throws -> PackedModel {
+    var options = PackOptions()
+    options.strip = strip
+    options.rowsInLoop = rowsInLoop
+    if let labels {
+      options.labels = String(decoding: try readFile(labels), as: UTF8.self)
+        .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    guard let samples = quantization.calibrate else {
+      try quantization.requireNothing()
+      return try Packer.pack(graph, options: options)
+    }
+    var training = try quantization.postTraining()
+    training.pack = options
+    return try training.pack(graph, samples: samples)
   }
 
   private struct Summary: Encodable {

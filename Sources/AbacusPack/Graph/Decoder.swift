@@ -12,7 +12,8 @@ extension Graph {
       throw PackError(.unsupported, "the graph decodes token by token already")
     }
     guard context > 0, context <= InputLimits.tokens else {
-      throw PackError(.unsupported, "a context of \(context) tokens; 1 to \(InputLimits.tokens) are possible")
+      throw PackError(
+        .unsupported, "a context of \(context) tokens; 1 to \(InputLimits.tokens) are possible")
     }
     var transformation = DecoderTransformation(self, context: context)
     return try transformation.run()
@@ -69,7 +70,8 @@ private struct DecoderTransformation {
     for node in source.nodes {
       guard case .attention(let attributes) = node.operation else { continue }
       guard attributes.isCausal else {
-        throw PackError(.unsupported, "\(node.origin): this attention sees later tokens; decoding cannot")
+        throw PackError(
+          .unsupported, "\(node.origin): this attention sees later tokens; decoding cannot")
       }
       return source.tensors[node.inputs[0]!].shape.dropLast().last
     }
@@ -114,7 +116,8 @@ private struct DecoderTransformation {
       let constants = node.inputs.indices.dropFirst().allSatisfy { self.axis(of: node, $0) == nil }
       return constants && axis != shape.count - 1 ? axis : nil
     case .attention:
-      let isRow = axis == shape.count - 2 && self.axis(of: node, 1) == axis && self.axis(of: node, 2) == axis
+      let isRow =
+        axis == shape.count - 2 && self.axis(of: node, 1) == axis && self.axis(of: node, 2) == axis
       return isRow ? axis : nil
     case .gather(let along, batchDimensions: 0):
       return axis == nil ? self.axis(of: node, 1).map { along + $0 } : nil
@@ -167,11 +170,12 @@ private struct DecoderTransformation {
     }
     let shapes = node.inputs.prefix(2).map { source.tensors[$0!].shape }
     guard shapes[0].dropLast() == shapes[1].dropLast() else {
-      throw PackError(.unsupported, "queries and keys must be as many, not \(shapes[0]) and \(shapes[1])")
+      throw PackError(
+        .unsupported, "queries and keys must be as many, not \(shapes[0]) and \(shapes[1])")
     }
     node.inputs = [
-      node.inputs[0], cache(of: node.inputs[1]!, node.origin), cache(of: node.inputs[2]!, node.origin), nil,
-      position,
+      node.inputs[0], cache(of: node.inputs[1]!, node.origin), cache(of: node.inputs[2]!, node.origin),
+      nil, position,
     ]
   }
 

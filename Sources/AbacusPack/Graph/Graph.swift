@@ -128,6 +128,8 @@ public enum Operation: Sendable, Equatable {
   case matrixMultiply(transposeA: Bool, transposeB: Bool)
   /// a, b with numpy broadcasting
   case binary(BinaryFunction, Activation)
+  /// condition (bool), a, b with numpy broadcasting: a where the condition holds, else b
+  case select
   /// input
   case unary(UnaryFunction)
   /// input, slope

@@ -68,7 +68,7 @@ extension Graph {
   }
 
   /// Removes nodes whose results nothing uses.
-  private mutating func prune() {
+  mutating func prune() {
     var needed = Set(outputs)
     var kept: [Node] = []
     for node in nodes.reversed() where node.outputs.contains(where: needed.contains) {

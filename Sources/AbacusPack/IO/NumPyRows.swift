@@ -11,8 +11,8 @@ struct NumPyRows {
     let (header, start) = try NumPyFile.header(of: beginning, name: file.path)
     let type = try NumPyFile.elementType(header, name: file.path)
     let shape = header.shape
-    guard let count = shape.first, let bytes = NumericArray.byteCount(shape: shape, type: type), bytes > 0,
-      bytes == file.byteCount - start
+    guard let count = shape.first, let bytes = NumericArray.byteCount(shape: shape, type: type),
+      bytes > 0, bytes == file.byteCount - start
     else {
       throw PackError(
         .file,

@@ -17,7 +17,8 @@ public struct SampleReader: Sendable {
     count = sources.first?.count ?? 0
     for (source, input) in zip(sources, inputs) where source.count != count {
       throw PackError(
-        .file, "\(path): \(source.count) samples for \"\(input.name)\", but \(count) for \"\(inputs[0].name)\"")
+        .file,
+        "\(path): \(source.count) samples for \"\(input.name)\", but \(count) for \"\(inputs[0].name)\"")
     }
     guard count > 0 else { throw PackError(.file, "\(path): there are no samples") }
   }
@@ -75,7 +76,9 @@ public struct SampleReader: Sendable {
     let file = try RandomAccessFile(path)
     let beginning = try file.read(at: 0, count: min(8, file.byteCount))
     if beginning.starts(with: NumPyFile.magic) { return try ArraySamples(path, input) }
-    if Gzip.isGzip(beginning) || beginning.starts(with: [0, 0]) { return try IndexedSamples(path, input) }
+    if Gzip.isGzip(beginning) || beginning.starts(with: [0, 0]) {
+      return try IndexedSamples(path, input)
+    }
     return try ImageSamples([path], input)
   }
 }

@@ -106,6 +106,7 @@ struct ImageFitting {
   }
 
   func values(_ image: Image) throws(PackError) -> [Float] {
-    try image.converted(toChannels: channels).resized(width: width, height: height).pixels.map { Float($0) }
+    let fitted = try image.converted(toChannels: channels).resized(width: width, height: height)
+    return fitted.pixels.map { Float($0) }
   }
 }

@@ -46,7 +46,9 @@ struct BertEncoder {
     }
   }
 
-  static func load(_ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration) throws -> Graph {
+  static func load(
+    _ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration
+  ) throws -> Graph {
     var model = try BertEncoder(weights, configuration)
     try model.build()
     return model.builder.graph
@@ -67,16 +69,19 @@ struct BertEncoder {
     activation = try UnaryFunction(
       huggingFaceName: configuration.text("hidden_act", "activation") ?? "gelu")
     let kind = try configuration.text("position_embedding_type") ?? "absolute"
-    guard kind == "absolute" else {
+    guard kind == "absolute", try configuration.flag("is_decoder") != true else {
       throw PackError(
-        .unsupported, "\(configuration.name): position_embedding_type \"\(kind)\" is not supported")
+        .unsupported,
+        "\(configuration.name): relative positions (position_embedding_type \"\(kind)\") and decoders "
+          + "(is_decoder) are not supported")
     }
   }
 
   private mutating func build() throws {
     let (embedded, mask) = try embeddings()
     var rows = embedded
-    for index in 0..<(try builder.layerCount(names.layers, ".\(names.query).weight", configuration)) {
+    let count = try builder.layerCount(names.layers, ".\(names.query).weight", configuration)
+    for index in 0..<count {
       rows = try layer(rows, mask, "\(names.layers)\(index).")
     }
     builder.output(rows, name: "last_hidden_state")
@@ -110,7 +115,7 @@ struct BertEncoder {
   /// How many tokens there are, and what is added to them: [1, tokens, width].
   private mutating func positions(width: Int) throws -> (count: Int, NumericArray) {
     let name = "\(prefix)embeddings.position_embeddings.weight"
-    let rows = try builder.weights.shape(of: name).first ?? 0
+    let rows = try builder.rows(of: name)
     let first = try firstPosition()
     let count = try configuration.integer("tokens") ?? rows - first
     guard count > 0, count <= rows - first else {
@@ -119,9 +124,7 @@ struct BertEncoder {
     var values = try builder.weight(name, shape: [rows, width]).rows(first..<first + count).floats()
     let types = "\(prefix)embeddings.token_type_embeddings.weight"
     if builder.weights.contains(types) {
-      let shape = try builder.weights.shape(of: types)
-      let table = try builder.weight(types, shape: [shape[0], width]).floats()
-      guard table.count >= width else { throw PackError(.malformed, "\"\(types)\" is empty") }
+      let table = try builder.weight(types, shape: [builder.rows(of: types), width]).floats()
       for index in values.indices { values[index] += table[index % width] }
     }
     return (count, try NumericArray(floats: values, shape: [1, count, width]))
@@ -131,10 +134,12 @@ struct BertEncoder {
   private func firstPosition() throws -> Int {
     let type = try configuration.text("model_type")
     switch type ?? String(prefix.dropLast()) {
-    case "roberta", "xlm-roberta", "camembert": return try (configuration.integer("pad_token_id") ?? 1) + 1
+    case "roberta", "xlm-roberta", "camembert":
+      return try (configuration.integer("pad_token_id") ?? 1) + 1
     case "bert", "distilbert", "": return 0
     case let other:
-      throw PackError(.unsupported, "\(configuration.name): models of type \"\(other)\" are not supported")
+      throw PackError(
+        .unsupported, "\(configuration.name): models of type \"\(other)\" are not supported")
     }
   }
 

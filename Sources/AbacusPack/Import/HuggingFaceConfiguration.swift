@@ -29,7 +29,8 @@ final class HuggingFaceConfiguration {
   /// A whole number from 1 to 2^30; nil where none of the names occurs.
   func integer(_ names: String...) throws -> Int? {
     guard let (key, value) = try lookUp(names) else { return nil }
-    guard case .number(let number) = value, let integer = Int(exactly: number), 1...1 << 30 ~= integer else {
+    guard case .number(let number) = value, let integer = Int(exactly: number), 1...1 << 30 ~= integer
+    else {
       throw wrong(key, "a whole number from 1 to \(1 << 30)")
     }
     return integer
@@ -77,7 +78,8 @@ final class HuggingFaceConfiguration {
   func missing(_ key: String, _ meaning: String) -> PackError {
     PackError(
       .file,
-      "\(name): \(meaning) is not known; add \"\(key)\" to config.json or set \(key)=... on the command line")
+      "\(name): \(meaning) is not known; add \"\(key)\" to config.json or set \(key)=... on the command line"
+    )
   }
 
   /// Throws where the user has set something that this model does not have.

@@ -66,7 +66,8 @@ public enum HuggingFaceImporter {
       }
       guard let weights = member("model.safetensors") ?? member("model.safetensors.index.json") else {
         throw PackError(
-          .file, "\(path): is a directory, and not one of a model: it has neither model.safetensors nor "
+          .file,
+          "\(path): is a directory, and not one of a model: it has neither model.safetensors nor "
             + "model.safetensors.index.json")
       }
       self.weights = weights

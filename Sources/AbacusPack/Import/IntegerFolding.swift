@@ -1,49 +1,37 @@
 /// Evaluates nodes whose inputs are all known, for the arithmetic on shapes that converters leave in
-/// models: small int32 and int64 tensors that become the shape of a reshape, the begin of a slice ...
+/// models: int32 and int64 tensors that become the shape of a reshape, the begin of a slice, a mask ...
 enum IntegerFolding {
-  /// Larger results than this are not about shapes.
-  static let maximumElements = 1 << 12
+  /// Larger results than this are not about shapes and masks.
+  static let maximumElements = 1 << 20
 
   /// The elements of `output`, or nil where the node has to be executed.
   static func evaluate(_ operation: Operation, _ inputs: [Tensor], output: Tensor) -> [Int]? {
-    guard isFoldable(output), inputs.allSatisfy({ isFoldable($0) && $0.isConstant }),
-      let input = inputs.first, let values = input.indexValues
+    guard isFoldable(output), let input = inputs.first, let first = input.knownIntegers,
+      inputs.allSatisfy({ $0.elementCount <= maximumElements && $0.knownIntegers != nil })
     else { return nil }
     switch operation {
-    case .reshape, .requantize:
-      return values
-    case .slice(let starts, let strides):
-      let steps = self.strides(of: input.shape)
-      let start = zip(starts, steps).reduce(0) { $0 + $1.0 * $1.1 }
-      return pick(values, start, zip(strides, steps).map(*), output.shape)
-    case .transpose(let permutation):
-      let steps = self.strides(of: input.shape)
-      return pick(values, 0, permutation.map { steps[$0] }, output.shape)
-    case .concatenation(let axis, .none):
-      let rows = output.shape[..<axis].reduce(1, *)
-      let parts = inputs.map { ($0.indexValues ?? [], $0.elementCount / max(rows, 1)) }
-      return (0..<rows).flatMap { row in
-        parts.flatMap { part, length in part[row * length..<(row + 1) * length] }
-      }
-    case .gather(let axis, batchDimensions: 0):
-      let indices = inputs[1].indexValues ?? []
-      let extent = input.shape[axis]
-      let length = input.shape[(axis + 1)...].reduce(1, *)
-      return (0..<input.shape[..<axis].reduce(1, *)).flatMap { row in
-        indices.flatMap { index in
-          let start = (row * extent + index) * length
-          return values[start..<start + length]
-        }
-      }
-    case .binary(let function, .none) where function != .divide && function != .power:
-      let operands = inputs.map { operand in
-        let pad = Array(repeating: 0, count: output.shape.count - operand.shape.count)
-        let steps = zip(operand.shape, strides(of: operand.shape)).map { $0 == 1 ? 0 : $1 }
-        return pick(operand.indexValues ?? [], 0, pad + steps, output.shape)
-      }
-      return zip(operands[0], operands[1]).map { apply(function, $0, $1) }
+    case .requantize:
+      // Ends of slices are the largest integers there are.
+      let range = output.type.integerRange
+      return first.map { min(max($0, range.lowerBound), range.upperBound) }
+    case .binary(let function, .none):
+      let operands = inputs.map { broadcast($0, to: output.shape) }
+      return allOrNone(zip(operands[0], operands[1]).map { apply(function, $0, $1) })
+    case .select:
+      let operands = inputs.map { broadcast($0, to: output.shape) }
+      return operands[0].indices.map { operands[0][$0] != 0 ? operands[1][$0] : operands[2][$0] }
+    case .unary(let function):
+      return allOrNone(first.map { Int(exactly: function.evaluate(Double($0))) })
+    case .reduce(let kind, let axes) where axes == Array(input.shape.indices):
+      return apply(kind, first).map { [$0] }
+    case .gather:
+      return Rearrangement.apply(
+        operation, [.init(shape: input.shape, elements: first)], indices: inputs[1].indexValues ?? [],
+        shape: output.shape)
     default:
-      return nil
+      return Rearrangement.apply(
+        operation, inputs.map { .init(shape: $0.shape, elements: $0.knownIntegers ?? []) },
+        shape: output.shape)
     }
   }
 
@@ -52,32 +40,41 @@ enum IntegerFolding {
       && tensor.elementCount <= maximumElements
   }
 
-  private static func apply(_ function: BinaryFunction, _ a: Int, _ b: Int) -> Int {
+  private static func broadcast(_ tensor: Tensor, to shape: [Int]) -> [Int] {
+    Rearrangement.broadcast(.init(shape: tensor.shape, elements: tensor.knownIntegers ?? []), to: shape)
+  }
+
+  private static func allOrNone(_ values: [Int?]) -> [Int]? {
+    let present = values.compactMap { $0 }
+    return present.count == values.count ? present : nil
+  }
+
+  /// Nil where there is no whole result.
+  private static func apply(_ function: BinaryFunction, _ a: Int, _ b: Int) -> Int? {
     switch function {
-    case .add: a &+ b
-    case .subtract: a &- b
-    case .multiply: a &* b
-    case .squaredDifference: (a &- b) &* (a &- b)
-    case .maximum: max(a, b)
-    case .minimum: min(a, b)
-    case .divide, .power: preconditionFailure("left out above")
+    case .add: return a &+ b
+    case .subtract: return a &- b
+    case .multiply: return a &* b
+    case .squaredDifference: return (a &- b) &* (a &- b)
+    case .maximum: return max(a, b)
+    case .minimum: return min(a, b)
+    case .divide:
+      let (quotient, overflow) = a.dividedReportingOverflow(by: b)
+      return overflow ? nil : quotient
+    case .power:
+      // Small powers are all that occurs.
+      guard (0...64).contains(b) else { return nil }
+      return (0..<b).reduce(1) { power, _ in power &* a }
     }
   }
 
-  /// How far apart neighbours along each dimension lie.
-  private static func strides(of shape: [Int]) -> [Int] {
-    var result = [Int](repeating: 1, count: shape.count)
-    for axis in shape.indices.dropLast().reversed() { result[axis] = result[axis + 1] * shape[axis + 1] }
-    return result
-  }
-
-  /// The elements of a strided view, row by row.
-  private static func pick(_ values: [Int], _ start: Int, _ strides: [Int], _ shape: [Int]) -> [Int] {
-    var places = [start]
-    for (extent, stride) in zip(shape, strides) {
-      places = places.flatMap { place in (0..<extent).map { place + $0 * stride } }
+  private static func apply(_ kind: ReduceKind, _ values: [Int]) -> Int? {
+    switch kind {
+    case .sum: values.reduce(0, &+)
+    case .mean: values.reduce(0, &+) / max(values.count, 1)
+    case .maximum: values.max()
+    case .minimum: values.min()
     }
-    return places.map { values[$0] }
   }
 }
 
@@ -90,6 +87,12 @@ extension Tensor {
       let pattern = data[start..<start + size].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       return size == 4 ? Int(Int32(truncatingIfNeeded: pattern)) : Int(Int64(bitPattern: pattern))
     }
+  }
+
+  /// The elements of a constant of plain integers or truth values.
+  fileprivate var knownIntegers: [Int]? {
+    guard quantization == nil else { return nil }
+    return type == .bool ? data.map { $0.map { $0 == 0 ? 0 : 1 } } : indexValues
   }
 
   /// Little-endian integers of `bytes` bytes each.

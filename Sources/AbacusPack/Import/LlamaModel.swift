@@ -26,7 +26,9 @@ struct LlamaModel {
     }
   }
 
-  static func load(_ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration) throws -> Graph {
+  static func load(
+    _ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration
+  ) throws -> Graph {
     var model = try LlamaModel(weights, configuration)
     try model.build()
     return model.builder.graph
@@ -44,18 +46,21 @@ struct LlamaModel {
     let queries = try weights.shape(of: "\(prefix)layers.0.self_attn.q_proj.weight")
     let keys = try weights.shape(of: "\(prefix)layers.0.self_attn.k_proj.weight")
     headWidth = try configuration.integer("head_dim") ?? (queries.first ?? 0) / heads
-    guard queries.count == 2, keys.count == 2, headWidth > 0, headWidth % 2 == 0,
-      queries[0] == heads * headWidth, keys[0] > 0, keys[0] % headWidth == 0
+    // Wider heads than any model has would only make the tables of rotary embedding large.
+    guard queries.count == 2, keys.count == 2, (2...1024).contains(headWidth), headWidth % 2 == 0,
+      queries[0] == heads * headWidth, keys[0] % headWidth == 0
     else {
       throw PackError(
         .malformed,
-        "\(heads) heads of \(headWidth) do not fit queries of width \(queries) and keys of width \(keys)")
+        "\(heads) heads of \(headWidth) do not fit queries of width \(queries) and keys of width \(keys)"
+      )
     }
     keyValueHeads = keys[0] / headWidth
     let stated = try configuration.integer("num_key_value_heads")
     guard stated == nil || stated == keyValueHeads else {
       throw PackError(
-        .malformed, "the weights are of \(keyValueHeads) key/value heads, \(configuration.name) says \(stated!)")
+        .malformed,
+        "the weights are of \(keyValueHeads) key/value heads, \(configuration.name) says \(stated!)")
     }
     guard let epsilon = try configuration.number("eps", "rms_norm_eps") else {
       throw configuration.missing("rms_norm_eps", "what normalisation adds to the mean square")
@@ -69,11 +74,13 @@ struct LlamaModel {
   private static func requireSupported(_ configuration: HuggingFaceConfiguration) throws {
     let type = try configuration.text("model_type") ?? "llama"
     guard type == "llama" else {
-      throw PackError(.unsupported, "\(configuration.name): models of type \"\(type)\" are not supported")
+      throw PackError(
+        .unsupported, "\(configuration.name): models of type \"\(type)\" are not supported")
     }
     let scaling = try configuration.contains("rope_scaling")
     let rotation = try configuration.text("rope_type") ?? "default"
-    guard !scaling, rotation == "default", try configuration.number("partial_rotary_factor") ?? 1 == 1 else {
+    guard !scaling, rotation == "default", try configuration.number("partial_rotary_factor") ?? 1 == 1
+    else {
       throw PackError(
         .unsupported,
         "\(configuration.name): scaled or partial rotary embedding (rope_scaling, rope_type, "
@@ -108,7 +115,8 @@ struct LlamaModel {
       .gather(axis: 0, batchDimensions: 0), [table, tokens], shape: [1, positions, extents[1]],
       "\(prefix)embed_tokens")
     try makeRotations()
-    for index in 0..<(try builder.layerCount("\(prefix)layers.", ".input_layernorm.weight", configuration)) {
+    let count = try builder.layerCount("\(prefix)layers.", ".input_layernorm.weight", configuration)
+    for index in 0..<count {
       rows = try layer(rows, "\(prefix)layers.\(index).")
     }
     rows = try builder.rmsNormalization(rows, "\(prefix)norm", epsilon: epsilon)
@@ -137,7 +145,8 @@ struct LlamaModel {
     let mixed = try attention(normal, "\(prefix)self_attn.")
     let projected = try builder.linear(mixed, "\(prefix)self_attn.o_proj", outputs: builder.width(input))
     let middle = try builder.add(input, projected, "\(prefix)sum1")
-    let normal2 = try builder.rmsNormalization(middle, "\(prefix)post_attention_layernorm", epsilon: epsilon)
+    let normal2 = try builder.rmsNormalization(
+      middle, "\(prefix)post_attention_layernorm", epsilon: epsilon)
     let fed = try gatedFeedForward(normal2, "\(prefix)mlp.")
     return try builder.add(middle, fed, "\(prefix)sum2")
   }
@@ -147,13 +156,16 @@ struct LlamaModel {
     let key = try builder.linear(input, "\(prefix)k_proj", outputs: keyValueHeads * headWidth)
     let value = try builder.linear(input, "\(prefix)v_proj", outputs: keyValueHeads * headWidth)
     return try builder.attention(
-      rotary(query, heads, "\(prefix)q_proj.rotary"), rotary(key, keyValueHeads, "\(prefix)k_proj.rotary"),
+      rotary(query, heads, "\(prefix)q_proj.rotary"),
+      rotary(key, keyValueHeads, "\(prefix)k_proj.rotary"),
       value, heads: heads, keyValueHeads: keyValueHeads, isCausal: true, "\(prefix)attention")
   }
 
   /// Models in the form of Hugging Face turn pairs (i, i + d / 2); those that keep the order of the
   /// original, pairs (2i, 2i + 1), look the same, so weights without a configuration must say.
-  private mutating func rotary(_ input: Graph.TensorID, _ heads: Int, _ name: String) throws -> Graph.TensorID {
+  private mutating func rotary(
+    _ input: Graph.TensorID, _ heads: Int, _ name: String
+  ) throws -> Graph.TensorID {
     let isInterleaved = try configuration.flag("rope_interleave")
     guard isInterleaved != nil || configuration.hasFile else {
       throw configuration.missing(
@@ -166,8 +178,10 @@ struct LlamaModel {
   }
 
   /// SwiGLU: down(activation(gate(x)) * up(x)).
-  private mutating func gatedFeedForward(_ input: Graph.TensorID, _ prefix: String) throws -> Graph.TensorID {
-    let hidden = try builder.weights.shape(of: "\(prefix)gate_proj.weight")[0]
+  private mutating func gatedFeedForward(
+    _ input: Graph.TensorID, _ prefix: String
+  ) throws -> Graph.TensorID {
+    let hidden = try builder.rows(of: "\(prefix)gate_proj.weight")
     let gate = try builder.linear(input, "\(prefix)gate_proj", outputs: hidden)
     let up = try builder.linear(input, "\(prefix)up_proj", outputs: hidden)
     let activated = try builder.unary(activation, gate, "\(prefix)gate_proj.activation")

@@ -4,9 +4,13 @@ import Foundation
 public enum ModelFile {
   /// Reads a model of any format that has an importer.
   ///
-  /// - Parameter overrides: hyperparameters that come before those of the model's own configuration,
-  ///   for formats that have one (``HuggingFaceImporter``).
-  public static func load(_ path: String, overrides: [String: String] = [:]) throws -> Graph {
+  /// - Parameters:
+  ///   - overrides: hyperparameters that come before those of the model's own configuration, for
+  ///     formats that have one (``HuggingFaceImporter``).
+  ///   - dimensions: extents of symbolic dimensions by name, for ``ONNXImporter``.
+  public static func load(
+    _ path: String, overrides: [String: String] = [:], dimensions: [String: Int] = [:]
+  ) throws -> Graph {
     if isHuggingFace(path) { return try HuggingFaceImporter.load(path, overrides: overrides) }
     guard overrides.isEmpty else {
       throw PackError(
@@ -19,15 +23,20 @@ public enum ModelFile {
     if bytes.count >= 4, Array(bytes[0..<4]) == Array("ABAC".utf8) {
       throw PackError(.file, "\(path) is packed already; look at it with abacus inspect")
     }
+    if path.hasSuffix(".onnx") || ONNXImporter.recognizes(bytes) {
+      let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+      return try ONNXImporter.load(bytes, dimensions: dimensions, externalData: folder)
+    }
     throw PackError(
       .malformed,
-      "\(path) is not a TFLite model: bytes 4 to 7 should be the identifier \"TFL3\" "
-        + "(a Hugging Face model is a folder or a .safetensors file)")
+      "\(path) is no model that can be read: a TFLite model has the identifier \"TFL3\" in bytes 4 to 7, "
+        + "an ONNX model a version and a graph, and a Hugging Face model is a folder or a .safetensors file")
   }
 
   private static func isHuggingFace(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && (isFolder.boolValue || path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json"))
+      && (isFolder.boolValue || path.hasSuffix(".safetensors")
+        || path.hasSuffix(".safetensors.index.json"))
   }
 }

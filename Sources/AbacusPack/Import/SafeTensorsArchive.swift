@@ -44,7 +44,7 @@ struct SafeTensorsArchive {
 
   func contains(_ name: String) -> Bool { places[name] != nil }
 
-  /// The extents of a tensor; throws where there is none of this name.
+  /// The extents of a tensor; throws where there is none of this name or it is empty.
   func shape(of name: String) throws(PackError) -> [Int] { try place(name).entry.shape }
 
   /// A tensor as float32; throws where there is none of this name or a number is not finite.
@@ -67,11 +67,18 @@ struct SafeTensorsArchive {
     return array
   }
 
-  private func place(_ name: String) throws(PackError) -> (file: RandomAccessFile, entry: SafeTensorsHeader.Entry) {
+  private func place(
+    _ name: String
+  ) throws(PackError) -> (file: RandomAccessFile, entry: SafeTensorsHeader.Entry) {
     guard let place = places[name] else {
-      let like = names.filter { $0.hasSuffix(name.split(separator: ".").suffix(2).joined(separator: ".")) }
+      let like = names.filter {
+        $0.hasSuffix(name.split(separator: ".").suffix(2).joined(separator: "."))
+      }
       let hint = like.sorted().first.map { "; there is \"\($0)\"" } ?? ""
       throw PackError(.malformed, "the tensor \"\(name)\" is missing from the weights\(hint)")
+    }
+    guard !place.entry.shape.contains(0) else {
+      throw PackError(.malformed, "the tensor \"\(name)\" is empty")
     }
     return place
   }

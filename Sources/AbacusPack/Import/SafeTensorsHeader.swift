@@ -46,7 +46,8 @@ struct SafeTensorsHeader {
   /// Reads and checks the header of `file`; throws a ``PackError`` of kind `malformed` whatever is
   /// wrong with it.
   init(of file: RandomAccessFile) throws {
-    guard file.byteCount >= 8, let length = Endian.little(try file.read(at: 0, count: 8), at: 0, count: 8),
+    guard file.byteCount >= 8,
+      let length = Endian.little(try file.read(at: 0, count: 8), at: 0, count: 8),
       length <= file.byteCount - 8
     else {
       throw PackError(
@@ -57,13 +58,15 @@ struct SafeTensorsHeader {
     guard length <= InputLimits.safeTensorsHeaderBytes else {
       throw PackError(
         .malformed,
-        "\(file.path): a header of \(length) bytes; at most \(InputLimits.safeTensorsHeaderBytes) are read")
+        "\(file.path): a header of \(length) bytes; at most \(InputLimits.safeTensorsHeaderBytes) are read"
+      )
     }
     let text = try file.read(at: 8, count: length)
     let raw = try JSONValue.decode(RawHeader.self, from: text, name: "\(file.path): the header")
     for (name, tensor) in raw.tensors {
       entries[name] = try Self.entry(
-        tensor, dataStart: 8 + length, fileBytes: file.byteCount, name: "\(file.path): tensor \"\(name)\"")
+        tensor, dataStart: 8 + length, fileBytes: file.byteCount,
+        name: "\(file.path): tensor \"\(name)\"")
     }
     try requireTiling(8 + length..<file.byteCount, file.path)
   }
@@ -77,7 +80,8 @@ struct SafeTensorsHeader {
     guard raw.shape.count <= InputLimits.rank,
       let bytes = NumericArray.byteCount(shape: raw.shape, type: type.stored)
     else { throw PackError(.malformed, "\(name) has the impossible shape \(raw.shape)") }
-    guard raw.data_offsets.count == 2, let start = raw.data_offsets.first, let end = raw.data_offsets.last,
+    guard raw.data_offsets.count == 2, let start = raw.data_offsets.first,
+      let end = raw.data_offsets.last,
       start >= 0, end >= start, end <= fileBytes - dataStart
     else {
       throw PackError(

@@ -87,7 +87,7 @@ struct TFLiteOperatorSite {
 extension Graph {
   /// Without the tensors that no node needs any more: axes, shapes and paddings have become
   /// attributes.
-  fileprivate func droppingUnusedTensors() -> Graph {
+  func droppingUnusedTensors() -> Graph {
     var used = [Bool](repeating: false, count: tensors.count)
     for id in inputs + outputs { used[id] = true }
     for node in nodes {

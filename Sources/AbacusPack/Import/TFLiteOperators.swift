@@ -88,19 +88,6 @@ extension TFLiteTranslator {
     }
   }
 
-  /// The shape of two operands' combination by numpy's rules.
-  func broadcast(_ a: [Int], _ b: [Int]) throws -> [Int] {
-    let rank = max(a.count, b.count)
-    let wideA = Array(repeating: 1, count: rank - a.count) + a
-    let wideB = Array(repeating: 1, count: rank - b.count) + b
-    return try zip(wideA, wideB).map { x, y in
-      guard x == y || x == 1 || y == 1 else {
-        throw PackError(.malformed, "the shapes \(a) and \(b) do not broadcast")
-      }
-      return x == 1 ? y : x
-    }
-  }
-
   mutating func unary(_ function: UnaryFunction) throws {
     try expect(inputs: 1...1)
     try settle(shape(0))
@@ -116,13 +103,13 @@ extension TFLiteTranslator {
   /// `options` are those whose first field is a fused activation; nil for operators without.
   mutating func binary(_ function: BinaryFunction, _ options: TFLiteOptions.Kind?) throws {
     try expect(inputs: 2...2)
-    try settle(broadcast(shape(0), shape(1)))
+    try settle(Shapes.broadcast(shape(0), shape(1)))
     emit(.binary(function, try activation(options.map { try site.op.options($0).choice(0) } ?? 0)))
   }
 
   mutating func prelu() throws {
     try expect(inputs: 2...2)
-    try settle(broadcast(shape(0), shape(1)))
+    try settle(Shapes.broadcast(shape(0), shape(1)))
     emit(.prelu)
   }
 
@@ -142,7 +129,7 @@ extension TFLiteTranslator {
     try expect(inputs: 2...2)
     let keep = try site.op.options(.reducer).flag(0)
     let shape = try shape(0)
-    let axes = try Set(integers(1, "the list of axes").map { try resolve(axis: $0, rank: shape.count) })
+    let axes = try Set(integers(1, "the list of axes").map { try Shapes.resolve(axis: $0, rank: shape.count) })
     var reduced = shape
     for axis in axes { reduced[axis] = 1 }
     if !keep { reduced = shape.indices.filter { !axes.contains($0) }.map { shape[$0] } }

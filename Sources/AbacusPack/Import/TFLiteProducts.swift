@@ -142,7 +142,7 @@ extension TFLiteTranslator {
         .malformed,
         "matrices of \(matrixA[0]) x \(matrixA[1]) and \(matrixB[0]) x \(matrixB[1]) have no product")
     }
-    let batches = try broadcast(Array(a.dropLast(2)), Array(b.dropLast(2)))
+    let batches = try Shapes.broadcast(Array(a.dropLast(2)), Array(b.dropLast(2)))
     try settle(batches + [matrixA[0], matrixB[1]])
     emit(.matrixMultiply(transposeA: transposeA, transposeB: transposeB))
   }

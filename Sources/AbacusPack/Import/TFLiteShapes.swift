@@ -12,13 +12,13 @@ extension TFLiteTranslator {
     }
     var shape = try fromInput ?? site.op.options(.reshape).ints(0) ?? outputTensor().shape
     if let open = shape.firstIndex(of: -1) {
-      let known = TFLiteTensorSource.elementCount(shape.filter { $0 != -1 }) ?? 0
+      let known = Shapes.elementCount(shape.filter { $0 != -1 }) ?? 0
       guard known > 0, count % known == 0 else {
         throw PackError(.malformed, "cannot give \(count) elements the shape \(shape)")
       }
       shape[open] = count / known
     }
-    guard TFLiteTensorSource.elementCount(shape) == count else {
+    guard Shapes.elementCount(shape) == count else {
       throw PackError(.malformed, "cannot give \(count) elements the shape \(shape)")
     }
     try settle(shape)
@@ -33,7 +33,7 @@ extension TFLiteTranslator {
     let axes =
       try listed.isEmpty
       ? input.indices.filter { input[$0] == 1 }
-      : listed.map { try resolve(axis: $0, rank: input.count) }
+      : listed.map { try Shapes.resolve(axis: $0, rank: input.count) }
     guard axes.allSatisfy({ input[$0] == 1 }) else {
       throw PackError(.malformed, "only dimensions of extent 1 can be squeezed, not \(listed) of \(input)")
     }
@@ -46,7 +46,7 @@ extension TFLiteTranslator {
     try requireSameType()
     var shape = try shape(0)
     let axis = try integers(1, "the axis", count: 1)[0]
-    shape.insert(1, at: try resolve(axis: axis, rank: shape.count + 1))
+    shape.insert(1, at: try Shapes.resolve(axis: axis, rank: shape.count + 1))
     try settle(shape)
     emit(.reshape, [try id(0)])
   }
@@ -68,7 +68,7 @@ extension TFLiteTranslator {
     try requireSameType()
     let input = try shape(0)
     let permutation = try integers(1, "the permutation", count: input.count)
-      .map { try resolve(axis: $0, rank: input.count) }
+      .map { try Shapes.resolve(axis: $0, rank: input.count) }
     guard Set(permutation).count == input.count else {
       throw PackError(.malformed, "\(permutation) is not a permutation of the dimensions")
     }
@@ -83,7 +83,7 @@ extension TFLiteTranslator {
       try requireSameType(input)
       return try shape(input)
     }
-    let axis = try resolve(axis: options.int(0), rank: parts[0].count)
+    let axis = try Shapes.resolve(axis: options.int(0), rank: parts[0].count)
     try settle(concatenated(parts, axis))
     emit(.concatenation(axis: axis, try activation(options.choice(1))))
   }
@@ -106,7 +106,7 @@ extension TFLiteTranslator {
     let options = try site.op.options(.pack)
     try expect(inputs: 1...max(1, inputCount))
     let part = try shape(0)
-    let axis = try resolve(axis: options.int(1), rank: part.count + 1)
+    let axis = try Shapes.resolve(axis: options.int(1), rank: part.count + 1)
     var expanded = part
     expanded.insert(1, at: axis)
     let parts = try (0..<inputCount).map { input in
@@ -130,7 +130,7 @@ extension TFLiteTranslator {
     let options = try site.op.options(.gather)
     let input = try shape(0)
     let indices = try shape(1)
-    let axis = try resolve(axis: options.int(0), rank: input.count)
+    let axis = try Shapes.resolve(axis: options.int(0), rank: input.count)
     let stated = try options.int(1)
     let batches = stated < 0 ? stated + indices.count : stated
     guard (0...indices.count).contains(batches), batches <= axis,
@@ -214,7 +214,7 @@ extension TFLiteTranslator {
     try expect(inputs: 2...2)
     let input = try shape(0)
     let target = try integers(1, "the shape")
-    guard try broadcast(input, target) == target else {
+    guard try Shapes.broadcast(input, target) == target else {
       throw PackError(.malformed, "\(input) does not broadcast to \(target)")
     }
     let wide = Array(repeating: 1, count: target.count - input.count) + input
@@ -295,21 +295,7 @@ extension TFLiteTranslator {
 extension Tensor {
   /// The real value of a constant with one element.
   fileprivate var realScalar: Double? {
-    guard let data, elementCount == 1 else { return nil }
-    let pattern = data.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    let stored: Double
-    switch type {
-    case .float32:
-      let value = Double(Float(bitPattern: UInt32(truncatingIfNeeded: pattern)))
-      return value.isFinite ? value : nil
-    case .int8: stored = Double(Int8(truncatingIfNeeded: pattern))
-    case .uint8: stored = Double(pattern)
-    case .int16: stored = Double(Int16(truncatingIfNeeded: pattern))
-    case .int32: stored = Double(Int32(truncatingIfNeeded: pattern))
-    case .int64: stored = Double(Int64(bitPattern: pattern))
-    default: return nil
-    }
-    guard let quantization else { return stored }
-    return (stored - Double(quantization.zeroPoints[0])) * quantization.scales[0]
+    guard elementCount == 1, let value = knownReals?.first, value.isFinite else { return nil }
+    return value
   }
 }

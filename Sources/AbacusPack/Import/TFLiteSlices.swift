@@ -1,15 +1,8 @@
 // Translation of operators that take a part of a tensor.
 
 extension TFLiteTranslator {
-  /// Elements `start`, `start + stride`, ... along one dimension.
-  private struct Run {
-    var start: Int
-    var stride = 1
-    var count: Int
-  }
-
   /// Emits the slice of `input` that takes `runs`, with the shape that the output has by now.
-  private mutating func emitSlice(_ runs: [Run], of input: Graph.TensorID, output: Int = 0) throws {
+  private mutating func emitSlice(_ runs: [StridedRun], of input: Graph.TensorID, output: Int = 0) throws {
     let operation = Operation.slice(starts: runs.map(\.start), strides: runs.map(\.stride))
     let shape = runs.map(\.count)
     if shape == outputTensor(output).shape { return emit(operation, [input], output: output) }
@@ -18,7 +11,7 @@ extension TFLiteTranslator {
     emit(.reshape, [part], output: output)
   }
 
-  private func whole(_ shape: [Int]) -> [Run] { shape.map { Run(start: 0, count: $0) } }
+  private func whole(_ shape: [Int]) -> [StridedRun] { shape.map(StridedRun.whole) }
 
   mutating func slice() throws {
     try expect(inputs: 3...3)
@@ -33,7 +26,7 @@ extension TFLiteTranslator {
           .malformed,
           "elements \(begins[axis])..<\(begins[axis] + count) exceed dimension \(axis) of \(input)")
       }
-      return Run(start: begins[axis], count: count)
+      return StridedRun(start: begins[axis], count: count)
     }
     try settle(runs.map(\.count))
     try emitSlice(runs, of: id(0))
@@ -45,8 +38,8 @@ extension TFLiteTranslator {
     let input = try shape(0)
     var runs = whole(input)
     for axis in try integers(1, "the list of axes") {
-      let axis = try resolve(axis: axis, rank: input.count)
-      runs[axis] = Run(start: input[axis] - 1, stride: -1, count: input[axis])
+      let axis = try Shapes.resolve(axis: axis, rank: input.count)
+      runs[axis] = StridedRun(start: input[axis] - 1, stride: -1, count: input[axis])
     }
     try settle(input)
     try emitSlice(runs, of: id(0))
@@ -55,7 +48,7 @@ extension TFLiteTranslator {
   mutating func split() throws {
     try expect(inputs: 2...2, outputs: max(1, outputCount))
     let input = try shape(1)
-    let axis = try resolve(axis: integers(0, "the axis", count: 1)[0], rank: input.count)
+    let axis = try Shapes.resolve(axis: integers(0, "the axis", count: 1)[0], rank: input.count)
     guard input[axis] % outputCount == 0 else {
       throw PackError(.malformed, "an extent of \(input[axis]) does not divide into \(outputCount) parts")
     }
@@ -67,7 +60,7 @@ extension TFLiteTranslator {
     try expect(inputs: 3...3, outputs: max(1, outputCount))
     let input = try shape(0)
     var sizes = try integers(1, "the list of sizes", count: outputCount)
-    let axis = try resolve(axis: integers(2, "the axis", count: 1)[0], rank: input.count)
+    let axis = try Shapes.resolve(axis: integers(2, "the axis", count: 1)[0], rank: input.count)
     if let open = sizes.firstIndex(of: -1) { sizes[open] = input[axis] - (sizes.reduce(0, +) + 1) }
     guard sizes.allSatisfy({ $0 > 0 }), sizes.reduce(0, +) == input[axis] else {
       throw PackError(.malformed, "parts of \(sizes) do not make up an extent of \(input[axis])")
@@ -80,7 +73,7 @@ extension TFLiteTranslator {
     var runs = whole(try shape(input))
     var start = 0
     for (output, size) in sizes.enumerated() {
-      runs[axis] = Run(start: start, count: size)
+      runs[axis] = StridedRun(start: start, count: size)
       start += size
       try settle(runs.map(\.count), output: output)
       try emitSlice(runs, of: id(input), output: output)
@@ -92,13 +85,13 @@ extension TFLiteTranslator {
     try requireSameType()
     let options = try site.op.options(.unpack)
     let input = try shape(0)
-    let axis = try resolve(axis: options.int(1), rank: input.count)
+    let axis = try Shapes.resolve(axis: options.int(1), rank: input.count)
     guard input[axis] == outputCount else {
       throw PackError(.malformed, "an extent of \(input[axis]) needs as many outputs, has \(outputCount)")
     }
     var runs = whole(input)
     for output in 0..<outputCount {
-      runs[axis] = Run(start: output, count: 1)
+      runs[axis] = StridedRun(start: output, count: 1)
       try settle(Array(input[..<axis] + input[(axis + 1)...]), output: output)
       try emitSlice(runs, of: id(0), output: output)
     }
@@ -120,14 +113,14 @@ extension TFLiteTranslator {
     let (opensBegin, opensEnd, isEllipsis, addsAxis, dropsAxis) =
       try (mask(0), mask(1), mask(2), mask(3), mask(4))
 
-    var runs: [Run] = []
+    var runs: [StridedRun] = []
     var result: [Int] = []
     func takeWhole(_ count: Int) throws {
       guard runs.count + count <= input.count, count >= 0 else {
         throw PackError(.malformed, "more dimensions are sliced than \(input) has")
       }
       for axis in runs.count..<runs.count + count {
-        runs.append(Run(start: 0, count: input[axis]))
+        runs.append(StridedRun(start: 0, count: input[axis]))
         result.append(input[axis])
       }
     }
@@ -154,9 +147,9 @@ extension TFLiteTranslator {
               "index \(begins[entry]) of an extent of \(extent) does not exist, or its stride is not positive"
             )
           }
-          runs.append(Run(start: start, count: 1))
+          runs.append(StridedRun(start: start, count: 1))
         } else {
-          let run = try run(
+          let run = try StridedRun.python(
             over: extent, opensBegin(entry) ? nil : begins[entry], opensEnd(entry) ? nil : ends[entry],
             strides[entry], endIsRelative: endsAreRelative)
           runs.append(run)
@@ -167,25 +160,5 @@ extension TFLiteTranslator {
     try takeWhole(input.count - runs.count)
     try settle(result)
     try emitSlice(runs, of: id(0))
-  }
-
-  /// The indices that a begin, end (nil for open ones) and stride pick, by Python's rules.
-  private func run(
-    over extent: Int, _ begin: Int?, _ end: Int?, _ stride: Int, endIsRelative: Bool
-  ) throws -> Run {
-    guard stride != 0 else { throw PackError(.malformed, "strides must not be 0") }
-    // Going backwards, the place before the first element can be an end, and is never a begin.
-    let places = stride > 0 ? 0...extent : -1...extent - 1
-    func clamp(_ index: Int) -> Int { min(max(index, places.lowerBound), places.upperBound) }
-    func resolve(_ index: Int) -> Int { clamp(index < 0 ? index + extent : index) }
-    let start = begin.map(resolve) ?? (stride > 0 ? 0 : extent - 1)
-    let stop: Int
-    if let end {
-      stop = endIsRelative ? clamp(start + end) : resolve(end)
-    } else {
-      stop = stride > 0 ? extent : -1
-    }
-    let count = stride > 0 ? (stop - start + stride - 1) / stride : (start - stop - stride - 1) / -stride
-    return Run(start: start, stride: stride, count: max(count, 0))
   }
 }

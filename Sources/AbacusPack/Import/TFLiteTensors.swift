@@ -10,10 +10,6 @@ final class TFLiteTensorSource {
     self.buffers = buffers
   }
 
-  /// Elements of one tensor stay below this, as in the blob.
-  static let maximumElements = 1 << 30
-  static let maximumRank = 8
-
   private static let constantTypes: [DataType] = [
     .float32, .float16, .int4, .int8, .int16, .int32, .int64, .uint8, .bool,
   ]
@@ -45,10 +41,10 @@ final class TFLiteTensorSource {
       throw fail(.unsupported, "its data is in another file, which is not supported")
     }
     let shape = try source.shape()
-    guard let count = Self.elementCount(shape) else {
+    guard let count = Shapes.elementCount(shape) else {
       throw fail(
         .malformed,
-        "its shape must have at most \(Self.maximumRank) dimensions, none negative, "
+        "its shape must have at most \(Shapes.maximumRank) dimensions, none negative, "
           + "and fewer than 2^30 elements")
     }
     let stored = try constant(index)
@@ -138,19 +134,6 @@ final class TFLiteTensorSource {
         "has \(channels) scales for dimension \(stated), which has not as many channels")
     }
     return candidates[0]
-  }
-
-  /// Elements of a shape within the limits, else nil. Zero extents do not hide a product that
-  /// overflows.
-  static func elementCount(_ shape: [Int]) -> Int? {
-    guard shape.count <= maximumRank else { return nil }
-    var count = 1
-    for extent in shape {
-      guard (0..<maximumElements).contains(extent) else { return nil }
-      count *= max(extent, 1)
-      guard count < maximumElements else { return nil }
-    }
-    return shape.contains(0) ? 0 : count
   }
 
   /// int4 is stored two to a byte, the first in the low half.

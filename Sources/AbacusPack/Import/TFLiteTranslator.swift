@@ -174,22 +174,13 @@ struct TFLiteTranslator {
     return values.map { min(max($0, -1 << 32), 1 << 32) }
   }
 
-  /// `axis` counted from the front, for a tensor of `rank` dimensions.
-  func resolve(axis: Int, rank: Int) throws -> Int {
-    let resolved = axis < 0 ? axis + rank : axis
-    guard (0..<rank).contains(resolved) else {
-      throw PackError(.malformed, "dimension \(axis) of a tensor with \(rank) dimensions does not exist")
-    }
-    return resolved
-  }
-
   // MARK: Results, for the translations
 
   /// Gives an output the shape that the operator implies. The file must agree, except where it
   /// leaves a dimension or the whole shape open.
   mutating func settle(_ shape: [Int], output: Int = 0) throws {
     let stored = outputTensor(output).shape
-    guard let count = TFLiteTensorSource.elementCount(shape), count > 0 else {
+    guard let count = Shapes.elementCount(shape), count > 0 else {
       throw PackError(
         .malformed,
         "the operator implies the shape \(shape) for output \(output), which is empty or too large")
@@ -216,7 +207,7 @@ struct TFLiteTranslator {
 
   /// A tensor between two nodes of one operator.
   mutating func intermediate(_ what: String, like id: Graph.TensorID, shape: [Int]) throws -> Graph.TensorID {
-    guard TFLiteTensorSource.elementCount(shape) ?? 0 > 0 else {
+    guard Shapes.elementCount(shape) ?? 0 > 0 else {
       throw PackError(
         .malformed, "the operator implies the shape \(shape) on the way, which is empty or too large")
     }

@@ -32,7 +32,8 @@ struct TransformerBuilder {
     guard unused.isEmpty else {
       let shown = unused.prefix(8).joined(separator: ", ") + (unused.count > 8 ? ", ..." : "")
       throw PackError(
-        .unsupported, "\(unused.count) tensors of the weights belong to nothing that a \(family) has: \(shown)")
+        .unsupported,
+        "\(unused.count) tensors of the weights belong to nothing that a \(family) has: \(shown)")
     }
   }
 
@@ -62,8 +63,18 @@ struct TransformerBuilder {
     weights.contains(name) ? try constant(name, shape: shape) : nil
   }
 
+  /// The first extent of a tensor of the weights: the outputs of a linear layer, the rows of a table.
+  func rows(of name: String) throws -> Int {
+    guard let rows = try weights.shape(of: name).first else {
+      throw PackError(.malformed, "the tensor \"\(name)\" is a single number")
+    }
+    return rows
+  }
+
   /// How many layers there are: `prefix` + number + `suffix` are names of weights.
-  func layerCount(_ prefix: String, _ suffix: String, _ configuration: HuggingFaceConfiguration) throws -> Int {
+  func layerCount(
+    _ prefix: String, _ suffix: String, _ configuration: HuggingFaceConfiguration
+  ) throws -> Int {
     var count = 0
     while weights.contains("\(prefix)\(count)\(suffix)") { count += 1 }
     let stated = try configuration.integer("num_hidden_layers", "n_layers", "depth")
@@ -99,12 +110,15 @@ struct TransformerBuilder {
     _ input: TensorID, _ name: String, weights: TensorID, bias: TensorID?
   ) throws -> TensorID {
     try node(
-      .fullyConnected(.none), [input, weights, bias], shape: shape(input).dropLast() + [shape(weights)[0]],
+      .fullyConnected(.none), [input, weights, bias],
+      shape: shape(input).dropLast() + [shape(weights)[0]],
       name)
   }
 
   /// As many products as there are `names`, of equal width, from weights that lie one below the other.
-  mutating func linears(_ input: TensorID, _ names: [String], fused module: String) throws -> [TensorID] {
+  mutating func linears(
+    _ input: TensorID, _ names: [String], fused module: String
+  ) throws -> [TensorID] {
     let outputs = width(input)
     let fused = try weight("\(module).weight", shape: [names.count * outputs, outputs])
     let bias =
@@ -119,7 +133,9 @@ struct TransformerBuilder {
   }
 
   /// Old checkpoints call scale and bias gamma and beta.
-  mutating func layerNormalization(_ input: TensorID, _ module: String, epsilon: Double) throws -> TensorID {
+  mutating func layerNormalization(
+    _ input: TensorID, _ module: String, epsilon: Double
+  ) throws -> TensorID {
     let isOld = weights.contains("\(module).gamma")
     let scale = try constant("\(module).\(isOld ? "gamma" : "weight")", shape: [width(input)])
     let bias = try optionalConstant("\(module).\(isOld ? "beta" : "bias")", shape: [width(input)])
@@ -127,7 +143,9 @@ struct TransformerBuilder {
       .layerNormalization(epsilon: epsilon), [input, scale, bias], shape: shape(input), module)
   }
 
-  mutating func rmsNormalization(_ input: TensorID, _ module: String, epsilon: Double) throws -> TensorID {
+  mutating func rmsNormalization(
+    _ input: TensorID, _ module: String, epsilon: Double
+  ) throws -> TensorID {
     let scale = try constant("\(module).weight", shape: [width(input)])
     return try node(.rmsNormalization(epsilon: epsilon), [input, scale], shape: shape(input), module)
   }
@@ -165,14 +183,14 @@ struct TransformerBuilder {
   mutating func feedForward(
     _ input: TensorID, _ first: String, _ function: UnaryFunction, _ second: String
   ) throws -> TensorID {
-    let hidden = try weights.shape(of: "\(first).weight")[0]
+    let hidden = try rows(of: "\(first).weight")
     let inner = try linear(input, first, outputs: hidden)
     let activated = try unary(function, inner, "\(first).activation")
     return try linear(activated, second, outputs: width(input))
   }
 
   private mutating func tensor(_ tensor: Tensor) throws -> TensorID {
-    guard let count = TFLiteTensorSource.elementCount(tensor.shape), count > 0 else {
+    guard let count = Shapes.elementCount(tensor.shape), count > 0 else {
       throw PackError(
         .unsupported,
         "\"\(tensor.name)\" would be of shape \(NumericArray.text(tensor.shape)), which is empty or too "

@@ -52,14 +52,20 @@ struct VisionTransformer {
   private let epsilon: Double
   private let activation: UnaryFunction
 
-  static func isTimm(_ weights: SafeTensorsArchive) -> Bool { weights.contains("patch_embed.proj.weight") }
+  static func isTimm(_ weights: SafeTensorsArchive) -> Bool {
+    weights.contains("patch_embed.proj.weight")
+  }
 
   /// What stands before "embeddings" in the names of transformers; nil where these are other weights.
   static func prefix(_ weights: SafeTensorsArchive) -> String? {
-    ["vit.", "deit.", ""].first { weights.contains("\($0)embeddings.patch_embeddings.projection.weight") }
+    ["vit.", "deit.", ""].first {
+      weights.contains("\($0)embeddings.patch_embeddings.projection.weight")
+    }
   }
 
-  static func load(_ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration) throws -> Graph {
+  static func load(
+    _ weights: SafeTensorsArchive, _ configuration: HuggingFaceConfiguration
+  ) throws -> Graph {
     var model = try VisionTransformer(weights, configuration)
     try model.build()
     return model.builder.graph
@@ -82,11 +88,18 @@ struct VisionTransformer {
       try configuration.number("eps", "layer_norm_eps") ?? (Self.isTimm(weights) ? 1e-6 : 1e-12)
     activation = try UnaryFunction(
       huggingFaceName: configuration.text("hidden_act", "act_layer") ?? "gelu")
+    let pooling = try configuration.text("global_pool") ?? "token"
+    guard pooling == "token" else {
+      throw PackError(
+        .unsupported,
+        "\(configuration.name): global_pool \"\(pooling)\" is not supported; supported: token")
+    }
   }
 
   private mutating func build() throws {
     var rows = try embeddings()
-    for index in 0..<(try builder.layerCount(names.blocks, ".\(names.norm1).weight", configuration)) {
+    let count = try builder.layerCount(names.blocks, ".\(names.norm1).weight", configuration)
+    for index in 0..<count {
       rows = try block(rows, "\(names.blocks)\(index).")
     }
     rows = try builder.layerNormalization(rows, names.norm, epsilon: epsilon)
@@ -101,7 +114,7 @@ struct VisionTransformer {
 
   private mutating func embeddings() throws -> Graph.TensorID {
     let kernel = try builder.weights.shape(of: "\(names.patches).weight")
-    guard kernel.count == 4, kernel.allSatisfy({ $0 > 0 }) else {
+    guard kernel.count == 4 else {
       throw PackError(
         .malformed, "\"\(names.patches).weight\" must have the shape [width, channels, height, width]")
     }
@@ -116,7 +129,8 @@ struct VisionTransformer {
     let pixels = try builder.input("pixel_values", shape: image, type: .float32)
     let patches = try builder.node(
       .convolution(
-        WindowAttributes(size: [kernel[2], kernel[3]], strides: [kernel[2], kernel[3]]), groups: 1, .none),
+        WindowAttributes(size: [kernel[2], kernel[3]], strides: [kernel[2], kernel[3]]), groups: 1, .none
+      ),
       [pixels, try patchWeights(kernel), try builder.constant("\(names.patches).bias", shape: [width])],
       shape: [1] + grid + [width], names.patches)
     let list = try builder.node(.reshape, [patches], shape: [1, count, width], "\(names.patches).rows")
@@ -139,7 +153,8 @@ struct VisionTransformer {
       grid = [size[0] / kernel[2], size[1] / kernel[3]]
       guard size == [grid[0] * kernel[2], grid[1] * kernel[3]] else {
         throw PackError(
-          .malformed, "an image of \(size) is not a whole number of patches of \(kernel[2]) x \(kernel[3])")
+          .malformed,
+          "an image of \(size) is not a whole number of patches of \(kernel[2]) x \(kernel[3])")
       }
     }
     guard count > 0, grid[0] * grid[1] == count else {
@@ -160,7 +175,9 @@ struct VisionTransformer {
     moved.reserveCapacity(values.count)
     for output in 0..<shape[0] {
       for place in 0..<window {
-        for channel in 0..<shape[1] { moved.append(values[(output * shape[1] + channel) * window + place]) }
+        for channel in 0..<shape[1] {
+          moved.append(values[(output * shape[1] + channel) * window + place])
+        }
       }
     }
     return try builder.constant(
@@ -194,7 +211,7 @@ struct VisionTransformer {
       throw PackError(
         .unsupported, "only classifiers are supported: \"\(names.heads[0]).weight\" is missing")
     }
-    let classes = try builder.weights.shape(of: "\(first).weight")[0]
+    let classes = try builder.rows(of: "\(first).weight")
     let results = try heads.enumerated().map { row, head in
       try builder.linear(self.row(row, of: rows), head, outputs: classes)
     }

@@ -124,16 +124,3 @@ extension Lowering {
     return try tensor.reals()
   }
 }
-
-extension Tensor {
-  /// Real values of a constant.
-  func reals() throws -> [Double] {
-    if type == .float32, let data {
-      return data.withUnsafeBytes { raw in
-        (0..<raw.count / 4).map { Double(raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)) }
-      }
-    }
-    guard let quantization, quantization.isPerTensor else { return try integers().map(Double.init) }
-    return try integers().map { Double($0 - quantization.zeroPoints[0]) * quantization.scales[0] }
-  }
-}

@@ -13,7 +13,6 @@ struct Histogram: Sendable, Equatable {
   /// Where the buckets of each combination of sign and exponent begin in `counts`; -1 for none.
   private var octaves = [Int32](repeating: -1, count: 512)
   private var counts: [Int] = []
-  private(set) var total = 0
 
   private static let bucketsPerOctave = 128
 
@@ -22,16 +21,16 @@ struct Histogram: Sendable, Equatable {
     for value in values where value.isFinite {
       let pattern = value.bitPattern
       counts[first(Int(pattern >> 23)) + Int(pattern >> 16 & 127)] += 1
-      total += 1
     }
   }
 
   mutating func merge(_ other: Histogram) {
     for (octave, start) in other.octaves.enumerated() where start >= 0 {
       let own = first(octave)
-      for bucket in 0..<Self.bucketsPerOctave { counts[own + bucket] += other.counts[Int(start) + bucket] }
+      for bucket in 0..<Self.bucketsPerOctave {
+        counts[own + bucket] += other.counts[Int(start) + bucket]
+      }
     }
-    total += other.total
   }
 
   private mutating func first(_ octave: Int) -> Int {
@@ -39,6 +38,12 @@ struct Histogram: Sendable, Equatable {
     octaves[octave] = Int32(counts.count)
     counts.append(contentsOf: repeatElement(0, count: Self.bucketsPerOctave))
     return Int(octaves[octave])
+  }
+
+  /// The same counts, whichever octave was first.
+  static func == (a: Histogram, b: Histogram) -> Bool {
+    a.magnitudes(negative: false) == b.magnitudes(negative: false)
+      && a.magnitudes(negative: true) == b.magnitudes(negative: true)
   }
 
   // MARK: What it says
@@ -70,20 +75,24 @@ struct Histogram: Sendable, Equatable {
     }
   }
 
-  /// The value below which `share` (0 to 1) of what `buckets` count lies, interpolated within a
-  /// bucket; 0 where they count nothing.
+  /// The value below which `share` (0 to 1) of what `buckets` count lies: linear between neighbours
+  /// in order, as numpy has it; 0 where they count nothing.
   static func quantile(_ share: Double, of buckets: [Bucket]) -> Double {
     let total = buckets.reduce(0) { $0 + $1.count }
-    // Like numpy: the first value has share 0, the last has share 1.
     let rank = min(max(share, 0), 1) * Double(max(total - 1, 0))
+    let below = Int(rank.rounded(.down))
+    let low = value(below, of: buckets)
+    return low + (value(min(below + 1, total - 1), of: buckets) - low) * (rank - Double(below))
+  }
+
+  /// The value that comes at this place in ascending order, were each bucket's evenly spaced.
+  private static func value(_ place: Int, of buckets: [Bucket]) -> Double {
     var before = 0
     for bucket in buckets {
-      let within = rank - Double(before)
-      if within <= Double(bucket.count - 1) || before + bucket.count == total {
-        let part = bucket.count > 1 ? min(within / Double(bucket.count - 1), 1) : 0.5
+      if place < before + bucket.count {
+        let part = bucket.count > 1 ? Double(place - before) / Double(bucket.count - 1) : 0.5
         return bucket.low + (bucket.high - bucket.low) * part
       }
-      if within < Double(bucket.count) { return bucket.high }
       before += bucket.count
     }
     return 0

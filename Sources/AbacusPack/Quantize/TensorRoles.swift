@@ -118,6 +118,17 @@ struct TensorRoles {
     case .layerNormalization, .rmsNormalization, .attention: return .symmetric(bits: 8)
     case .unary(let function) where function.isGated: return feedsGate(id) ? .symmetric(bits: 16) : .asymmetric
     case .softmax: return .probability
+    case .reshape, .slice, .transpose, .concatenation: return roleOfView(node)
+    default: return .asymmetric
+    }
+  }
+
+  /// The same elements elsewhere: stored as they are, where all parts are stored alike.
+  private func roleOfView(_ node: Node) -> TensorRole {
+    let sources = node.inputs.compactMap { $0 }.filter { !graph.tensors[$0].isConstant }.map { roles[$0] }
+    guard let first = sources.first, sources.allSatisfy({ $0 == first }) else { return .asymmetric }
+    switch first {
+    case .symmetric, .asymmetric, .probability: return first
     default: return .asymmetric
     }
   }

@@ -11,12 +11,14 @@ extension FloatKernelBuilder {
         inputs[0].withUnsafeBufferPointer { query in
           inputs[1].withUnsafeBufferPointer { key in
             inputs[2].withUnsafeBufferPointer { value in
-              for (batch, offsets) in shapes.offsets.enumerated() {
+              var place = target
+              shapes.batch.forEachRow { offsets in
                 let mask = hasMask ? Array(inputs[3][offsets[3]..<offsets[3] + shapes.keys]) : nil
                 shapes.attend(
                   query.baseAddress! + offsets[0], key.baseAddress! + offsets[1],
                   value.baseAddress! + offsets[2], mask: mask,
-                  into: target + batch * shapes.queries * shapes.outputWidth)
+                  into: place)
+                place += shapes.queries * shapes.outputWidth
               }
             }
           }
@@ -36,7 +38,7 @@ extension FloatKernelBuilder {
         "query \(query), key \(key), value \(value) with \(heads) heads, \(groups) key/value heads and "
           + "scale \(attributes.scale)")
     }
-    let shapes = AttentionShapes(
+    var shapes = AttentionShapes(
       attributes: attributes, queries: query[query.count - 2], keys: key[key.count - 2],
       headWidth: query[query.count - 1] / heads, valueWidth: value[value.count - 1] / groups)
     let keys = shapes.keys
@@ -48,9 +50,8 @@ extension FloatKernelBuilder {
       from: query, key, value, mask)
     let inputs = [query, key, value].map { Array($0.dropLast(2)) } + [Array(mask.dropLast())]
     let units = [query, key, value].map { $0.suffix(2).reduce(1, *) } + [mask[mask.count - 1]]
-    var located = shapes
-    located.offsets = try broadcastOffsets(inputs, to: batch, units: units)
-    return located
+    shapes.batch = try broadcastLoops(inputs, to: batch, units: units)
+    return shapes
   }
 
   func rotary(_ attributes: RotaryAttributes) throws -> FloatKernel {
@@ -102,8 +103,11 @@ private struct AttentionShapes: Sendable {
   var headWidth: Int
   /// Of a value's head.
   var valueWidth: Int
-  /// Where query, key, value and mask of each batch entry begin.
-  var offsets: [[Int]] = []
+  /// Loops over the batch entries; strides of query, key, value and mask.
+  var batch = LoopNest(extents: [], strides: [])
+
+  /// Scores that are kept at a time: memory is linear in the number of keys.
+  private static let blockElements = 1 << 16
 
   var outputWidth: Int { attributes.heads * valueWidth }
 
@@ -112,25 +116,30 @@ private struct AttentionShapes: Sendable {
     mask: [Float]?, into target: UnsafeMutablePointer<Float>
   ) {
     let (heads, groups) = (attributes.heads, attributes.keyValueHeads)
-    let scoring = RowProduct(
-      rows: queries, columns: keys, depth: headWidth, strideA: heads * headWidth,
+    let block = min(max(Self.blockElements / keys, 1), queries)
+    var scoring = RowProduct(
+      rows: block, columns: keys, depth: headWidth, strideA: heads * headWidth,
       strideB: groups * headWidth, strideC: keys)
-    let weighting = RowProduct(
-      rows: queries, columns: valueWidth, depth: keys, strideA: keys, strideB: keys,
-      strideC: outputWidth)
-    var scores = [Float](repeating: 0, count: queries * keys)
+    var weighting = RowProduct(
+      rows: block, columns: valueWidth, depth: keys, strideA: keys, strideB: keys, strideC: outputWidth)
+    var scores = [Float](repeating: 0, count: block * keys)
     var columns = [Float](repeating: 0, count: keys * valueWidth)
     scores.withUnsafeMutableBufferPointer { scores in
       columns.withUnsafeMutableBufferPointer { columns in
         let (scores, columns) = (scores.baseAddress!, columns.baseAddress!)
         for head in 0..<heads {
           let group = head / (heads / groups)
-          scoring.run(query + head * headWidth, key + group * headWidth, into: scores)
-          for row in 0..<queries { weigh(scores + row * keys, query: row, mask) }
           transposeMatrix(
             value + group * valueWidth, rows: keys, columns: valueWidth,
             stride: groups * valueWidth, into: columns)
-          weighting.run(scores, columns, into: target + head * valueWidth)
+          for first in stride(from: 0, to: queries, by: block) {
+            scoring.rows = min(block, queries - first)
+            weighting.rows = scoring.rows
+            scoring.run(
+              query + (first * heads + head) * headWidth, key + group * headWidth, into: scores)
+            for row in 0..<scoring.rows { weigh(scores + row * keys, query: first + row, mask) }
+            weighting.run(scores, columns, into: target + (first * heads + head) * valueWidth)
+          }
         }
       }
     }

@@ -117,15 +117,24 @@ struct WindowTaps: Sendable {
     taps.removeAll(keepingCapacity: true)
     let (row, column) = (position / output[2] % output[1], position % output[2])
     let image = position / (output[1] * output[2]) * input[1]
-    for i in 0..<window.size[0] {
-      let y = row * window.strides[0] - window.padBefore[0] + i * window.dilations[0]
-      guard y >= 0, y < input[1] else { continue }
-      for j in 0..<window.size[1] {
-        let x = column * window.strides[1] - window.padBefore[1] + j * window.dilations[1]
-        guard x >= 0, x < input[2] else { continue }
-        taps.append(Tap(index: i * window.size[1] + j, pixel: (image + y) * input[2] + x))
+    let top = row * window.strides[0] - window.padBefore[0]
+    let left = column * window.strides[1] - window.padBefore[1]
+    let columns = elementsInside(1, from: left)
+    for i in elementsInside(0, from: top) {
+      let line = (image + top + i * window.dilations[0]) * input[2] + left
+      for j in columns {
+        taps.append(Tap(index: i * window.size[1] + j, pixel: line + j * window.dilations[1]))
       }
     }
+  }
+
+  /// Elements of the window along one axis that lie inside the image, where its first one lies at
+  /// `start`.
+  private func elementsInside(_ axis: Int, from start: Int) -> Range<Int> {
+    let (extent, dilation) = (input[axis + 1], window.dilations[axis])
+    let first = start < 0 ? (dilation - 1 - start) / dilation : 0
+    let end = start < extent ? min((extent - start + dilation - 1) / dilation, window.size[axis]) : 0
+    return first..<max(first, end)
   }
 
   func forEachPosition(_ body: (_ position: Int, _ taps: [Tap]) -> Void) {

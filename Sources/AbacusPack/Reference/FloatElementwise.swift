@@ -51,6 +51,28 @@ extension FloatKernelBuilder {
     }
   }
 
+  /// Where the first input is not 0, the second, else the third.
+  func select() throws -> FloatKernel {
+    let shapes = try (0..<3).map(shape)
+    guard let nest = LoopNest(broadcasting: shapes, to: output.shape) else {
+      throw malformed("\(shapes) do not broadcast to \(output.shape)")
+    }
+    let loops = nest.collapsed
+    let (length, strides) = (loops.extents.last ?? 1, loops.strides.map { $0.last ?? 0 })
+    let count = output.elementCount
+    return { inputs in
+      var result: [Float] = []
+      result.reserveCapacity(count)
+      loops.forEachRow { offsets in
+        for index in 0..<length {
+          let chosen = inputs[0][offsets[0] + index * strides[0]] != 0 ? 1 : 2
+          result.append(inputs[chosen][offsets[chosen] + index * strides[chosen]])
+        }
+      }
+      return result
+    }
+  }
+
   func unary(_ function: UnaryFunction) throws -> FloatKernel {
     let input = try shape(0)
     try expectOutput(input.reduce(1, *) == output.elementCount, from: input)
@@ -58,12 +80,10 @@ extension FloatKernelBuilder {
     return { inputs in inputs[0].map { Float(function.evaluate(Double($0))) } }
   }
 
-  /// The same values; rounded and clamped where the output has a scale.
+  /// The same values.
   func requantize() throws -> FloatKernel {
-    let (input, target) = (try shape(0), output)
-    try expectOutput(input.reduce(1, *) == target.elementCount, from: input)
-    guard let quantization = target.quantization else { return { inputs in inputs[0] } }
-    try target.checkQuantization(quantization)
-    return { inputs in target.onGrid(inputs[0]) }
+    let input = try shape(0)
+    try expectOutput(input.reduce(1, *) == output.elementCount, from: input)
+    return { inputs in inputs[0] }
   }
 }

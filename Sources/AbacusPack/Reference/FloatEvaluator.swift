@@ -127,11 +127,11 @@ public struct FloatEvaluator: Sendable {
   /// Shapes of a graph come from files: their products must be formed with care, once.
   private static func checkShape(_ tensor: Tensor) throws {
     guard let bytes = NumericArray.byteCount(shape: tensor.shape, type: .float32),
-      (4..<1 << 33).contains(bytes)
+      (4...1 << 30).contains(bytes)
     else {
       throw PackError(
         .unsupported,
-        "tensor \"\(tensor.name)\": shape \(tensor.shape); from 1 to 2^31 elements can be evaluated")
+        "tensor \"\(tensor.name)\": shape \(tensor.shape); from 1 to 2^28 elements can be evaluated")
     }
   }
 }

@@ -30,7 +30,7 @@ extension FloatKernelBuilder {
     let (columns, depthB) = transposeB ? (matrixB[0], matrixB[1]) : (matrixB[1], matrixB[0])
     try expectOutput(depth == depthB && result.suffix(2) == [rows, columns], from: a, b)
     let batch = Array(result.dropLast(2))
-    let offsets = try broadcastOffsets(
+    let loops = try broadcastLoops(
       [Array(a.dropLast(2)), Array(b.dropLast(2))], to: batch,
       units: [rows * depth, columns * depth])
     let product = RowProduct(
@@ -46,10 +46,11 @@ extension FloatKernelBuilder {
       return [Float](count: count) { target in
         left.withUnsafeBufferPointer { left in
           right.withUnsafeBufferPointer { right in
-            for (index, offset) in offsets.enumerated() {
+            var place = target
+            loops.forEachRow { offsets in
               product.run(
-                left.baseAddress! + offset[0], right.baseAddress! + offset[1],
-                into: target + index * rows * columns)
+                left.baseAddress! + offsets[0], right.baseAddress! + offsets[1], into: place)
+              place += rows * columns
             }
           }
         }
@@ -57,19 +58,16 @@ extension FloatKernelBuilder {
     }
   }
 
-  /// Where each of the inputs stands for each index of `batch`, broadcast in numpy's manner.
+  /// Loops over `batch`, every index a row, with inputs broadcast to it in numpy's manner.
   ///
   /// - Parameter units: elements that one index of each input spans.
-  func broadcastOffsets(_ inputs: [[Int]], to batch: [Int], units: [Int]) throws -> [[Int]] {
+  func broadcastLoops(_ inputs: [[Int]], to batch: [Int], units: [Int]) throws -> LoopNest {
     guard let loops = LoopNest(broadcasting: inputs, to: batch, units: units) else {
       let shapes = inputs.map(\.description).joined(separator: " and ")
       throw malformed("\(shapes) do not broadcast to \(batch)")
     }
-    var offsets: [[Int]] = []
-    // A loop of one round inside: every index of the batch is a row of its own.
-    LoopNest(extents: loops.extents + [1], strides: loops.strides.map { $0 + [0] })
-      .forEachRow { offsets.append($0) }
-    return offsets
+    // A loop of one round inside.
+    return LoopNest(extents: loops.extents + [1], strides: loops.strides.map { $0 + [0] })
   }
 }
 

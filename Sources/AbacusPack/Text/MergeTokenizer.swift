@@ -45,11 +45,13 @@ public struct MergeTokenizer: Tokenizer {
       position += 8 + length
     }
     guard pieces.count >= Self.firstByte + 256,
-      pieces[Self.firstByte] == Array("<0x00>".utf8), pieces[Self.firstByte + 255] == Array("<0xFF>".utf8)
+      pieces[Self.firstByte] == Array("<0x00>".utf8),
+      pieces[Self.firstByte + 255] == Array("<0xFF>".utf8)
     else {
       throw PackError(
         .malformed,
-        "\(name): tokens \(Self.firstByte) to \(Self.firstByte + 255) must be the bytes <0x00> to <0xFF>")
+        "\(name): tokens \(Self.firstByte) to \(Self.firstByte + 255) must be the bytes <0x00> to <0xFF>"
+      )
     }
     self.pieces = pieces
     self.scores = scores
@@ -71,7 +73,9 @@ public struct MergeTokenizer: Tokenizer {
         result += bytes.map { Self.firstByte + Int($0) }
       }
     }
-    while let (place, token) = bestMerge(result) { result.replaceSubrange(place...place + 1, with: [token]) }
+    while let (place, token) = bestMerge(result) {
+      result.replaceSubrange(place...place + 1, with: [token])
+    }
     return result
   }
 
@@ -90,6 +94,7 @@ public struct MergeTokenizer: Tokenizer {
     if (Self.firstByte..<Self.firstByte + 256).contains(token) { return [UInt8(token - Self.firstByte)] }
     let piece = pieces[token]
     // The blank that encoding puts before the text.
-    return previous == Self.beginning && piece.first == UInt8(ascii: " ") ? Array(piece.dropFirst()) : piece
+    return previous == Self.beginning && piece.first == UInt8(ascii: " ")
+      ? Array(piece.dropFirst()) : piece
   }
 }

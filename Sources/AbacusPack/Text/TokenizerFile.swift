@@ -28,6 +28,7 @@ public enum TokenizerFile {
         .file, "\(path): a tokenizer is vocab.json, tokenizer.json, vocab.txt or a .bin of llama2.c")
     }
     let first = try readFile(path, limit: InputLimits.jsonBytes).first { !" \n\r\t".utf8.contains($0) }
-    return first == UInt8(ascii: "[") ? try CharacterTokenizer.read(path) : try WordPieceTokenizer.read(path)
+    return first == UInt8(ascii: "[")
+      ? try CharacterTokenizer.read(path) : try WordPieceTokenizer.read(path)
   }
 }

