@@ -13,7 +13,6 @@ struct Histogram: Sendable, Equatable {
   /// Where the buckets of each combination of sign and exponent begin in `counts`; -1 for none.
   private var octaves = [Int32](repeating: -1, count: 512)
   private var counts: [Int] = []
-  private(set) var total = 0
 
   private static let bucketsPerOctave = 128
 
@@ -22,16 +21,16 @@ struct Histogram: Sendable, Equatable {
     for value in values where value.isFinite {
       let pattern = value.bitPattern
       counts[first(Int(pattern >> 23)) + Int(pattern >> 16 & 127)] += 1
-      total += 1
     }
   }
 
   mutating func merge(_ other: Histogram) {
     for (octave, start) in other.octaves.enumerated() where start >= 0 {
       let own = first(octave)
-      for bucket in 0..<Self.bucketsPerOctave { counts[own + bucket] += other.counts[Int(start) + bucket] }
+      for bucket in 0..<Self.bucketsPerOctave {
+        counts[own + bucket] += other.counts[Int(start) + bucket]
+      }
     }
-    total += other.total
   }
 
   private mutating func first(_ octave: Int) -> Int {
@@ -39,6 +38,12 @@ struct Histogram: Sendable, Equatable {
     octaves[octave] = Int32(counts.count)
     counts.append(contentsOf: repeatElement(0, count: Self.bucketsPerOctave))
     return Int(octaves[octave])
+  }
+
+  /// The same counts, whichever octave was first.
+  static func == (a: Histogram, b: Histogram) -> Bool {
+    a.magnitudes(negative: false) == b.magnitudes(negative: false)
+      && a.magnitudes(negative: true) == b.magnitudes(negative: true)
   }
 
   // MARK: What it says

@@ -85,7 +85,8 @@ public struct TensorStatistics: Sendable, Equatable {
     guard histograms.count > 1, width > 0 else { return histograms[0].add(values) }
     for start in stride(from: 0, to: values.count, by: channels) {
       for group in histograms.indices {
-        histograms[group].add(.init(rebasing: values[(start + group * width)..<(start + (group + 1) * width)]))
+        let first = start + group * width
+        histograms[group].add(.init(rebasing: values[first..<first + width]))
       }
     }
   }
