@@ -66,6 +66,11 @@ if let board {
       dependencies: [
         "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "onnx-node-tests",
+      dependencies: [
+        "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
     .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack"]),

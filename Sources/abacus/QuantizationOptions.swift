@@ -10,23 +10,23 @@ struct SourceOptions: ParsableArguments {
 
   @Option(
     name: .customLong("dim"),
-    help: ArgumentHelp("The extent of a symbolic dimension of an ONNX model.", valueName: "name=extent"))
+    help: ArgumentHelp("The extent of a dimension that an ONNX model leaves open.", valueName: "name=value"))
   var dimensions: [String] = []
 
   func load(_ path: String) throws -> Graph {
-    var extents: [String: Int] = [:]
-    for (name, value) in try pairs(dimensions, "--dim") {
-      guard let extent = Int(value), extent > 0 else { throw ValidationError("--dim \(name)=\(value): not an extent") }
-      extents[name] = extent
+    let overrides = try pairs(settings, "--set", "heads=4")
+    let dimensions = try pairs(dimensions, "--dim", "tokens=128").mapValues { text in
+      guard let extent = Int(text) else { throw ValidationError("--dim: \(text) is not a whole number") }
+      return extent
     }
-    return try ModelFile.load(path, overrides: try pairs(settings, "--set"), dimensions: extents)
+    return try ModelFile.load(path, overrides: overrides, dimensions: dimensions)
   }
 
-  private func pairs(_ texts: [String], _ option: String) throws -> [String: String] {
+  private func pairs(_ texts: [String], _ option: String, _ example: String) throws -> [String: String] {
     var result: [String: String] = [:]
     for text in texts {
       guard let equals = text.firstIndex(of: "=") else {
-        throw ValidationError("\(option) \(text): give a name and a value, such as heads=4")
+        throw ValidationError("\(option) \(text): give a name and a value, such as \(example)")
       }
       result[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }

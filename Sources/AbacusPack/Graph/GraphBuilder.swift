@@ -3,6 +3,9 @@
 /// Values are real numbers or plain integers (indices, extents). Movement keeps type and scale of
 /// its operand; other operations on real numbers, quantised or not, give float32.
 struct GraphBuilder {
+  /// Arithmetic on more constants than this is not about shapes, factors and masks.
+  static let maximumFoldedElements = 1 << 20
+
   private(set) var graph = Graph()
   /// Where the nodes that are added next stand in the source, for messages.
   var origin = ""
@@ -92,7 +95,12 @@ struct GraphBuilder {
         throw PackError(
           .unsupported, "the constants computed from the model exceed \(InputLimits.unpackedBytes) bytes")
       }
-      if let data = ConstantFolding.evaluate(operation, operands, output: output) {
+      let isSmall = (operands.map(\.elementCount) + [count]).allSatisfy { $0 <= Self.maximumFoldedElements }
+      // Whole tensors of weights may be moved, or quantised.
+      if operation.isMovement || operation == .requantize || isSmall,
+        let data = try ConstantFolding.evaluate(
+          operation, inputs.map { $0.map { graph.tensors[$0] } }, output: output)
+      {
         foldedBytes += bytes
         output.data = data
         return graph.add(output)

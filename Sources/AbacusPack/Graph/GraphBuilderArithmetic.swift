@@ -21,8 +21,8 @@ extension GraphBuilder {
   /// What was multiplied by constants of which the other operand holds the reciprocals.
   private func cancelled(_ a: Graph.TensorID, _ b: Graph.TensorID) -> Graph.TensorID? {
     guard let producer = producers[a] ?? producers[b], graph.nodes[producer].operation == .binary(.multiply, .none),
-      let second = self[producers[a] == nil ? a : b].reals, let source = graph.nodes[producer].inputs[0],
-      let first = graph.nodes[producer].inputs[1].flatMap({ self[$0].reals }),
+      let second = self[producers[a] == nil ? a : b].knownReals, let source = graph.nodes[producer].inputs[0],
+      let first = graph.nodes[producer].inputs[1].flatMap({ self[$0].knownReals }),
       first.count == second.count || second.count == 1 || first.count == 1
     else { return nil }
     let count = max(first.count, second.count)

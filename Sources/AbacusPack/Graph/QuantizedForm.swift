@@ -19,7 +19,7 @@ extension Graph {
   private mutating func quantizeBiases() {
     for index in nodes.indices {
       guard nodes[index].operation.isProduct, nodes[index].inputs.count > 2, let bias = nodes[index].inputs[2],
-        tensors[bias].type == .float32, let values = tensors[bias].reals,
+        tensors[bias].type == .float32, let values = tensors[bias].knownReals,
         let input = nodes[index].inputs[0].flatMap({ tensors[$0].quantization }), input.isPerTensor,
         let weights = nodes[index].inputs[1].flatMap({ tensors[$0].quantization })
       else { continue }
@@ -42,7 +42,7 @@ extension Graph {
       }
       for position in nodes[index].inputs.indices.dropFirst() {
         guard let id = nodes[index].inputs[position], tensors[id].quantization != nil,
-          let values = tensors[id].reals
+          let values = tensors[id].knownReals
         else { continue }
         var tensor = Tensor(name: tensors[id].name, shape: tensors[id].shape, type: .float32)
         tensor.data = tensor.stored(values)

@@ -41,17 +41,4 @@ enum Shapes {
     }
     return resolved
   }
-
-  /// How far apart neighbours along each dimension lie.
-  static func strides(of shape: [Int]) -> [Int] {
-    var result = [Int](repeating: 1, count: shape.count)
-    for axis in shape.indices.dropLast().reversed() { result[axis] = result[axis + 1] * shape[axis + 1] }
-    return result
-  }
-
-  /// Strides with which a tensor of `shape` is read as one of `target`: 0 where it is repeated.
-  static func broadcastStrides(of shape: [Int], to target: [Int]) -> [Int] {
-    let strides = zip(shape, strides(of: shape)).map { $0 == 1 ? 0 : $1 }
-    return Array(repeating: 0, count: target.count - shape.count) + strides
-  }
 }

@@ -45,6 +45,7 @@ extension Operation {
     case .matrixMultiply(let transposeA, let transposeB):
       join("matrixMultiply", transposeA ? "transposeA" : "", transposeB ? "transposeB" : "")
     case .binary(let function, let activation): join(function.rawValue, activation.summary)
+    case .select: "select"
     case .unary(let function): "\(function)"
     case .prelu: "prelu"
     case .pool(let kind, let window, let activation):

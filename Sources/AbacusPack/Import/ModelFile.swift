@@ -7,7 +7,7 @@ public enum ModelFile {
   /// - Parameters:
   ///   - overrides: hyperparameters that come before those of the model's own configuration, for
   ///     formats that have one (``HuggingFaceImporter``).
-  ///   - dimensions: extents of the symbolic dimensions of an ONNX model, by name.
+  ///   - dimensions: extents of symbolic dimensions by name, for ``ONNXImporter``.
   public static func load(
     _ path: String, overrides: [String: String] = [:], dimensions: [String: Int] = [:]
   ) throws -> Graph {
@@ -29,8 +29,8 @@ public enum ModelFile {
     }
     throw PackError(
       .malformed,
-      "\(path) is neither a TFLite model (bytes 4 to 7 would be the identifier \"TFL3\") nor an ONNX model "
-        + "(a Hugging Face model is a folder or a .safetensors file)")
+      "\(path) is no model that can be read: a TFLite model has the identifier \"TFL3\" in bytes 4 to 7, "
+        + "an ONNX model a version and a graph, and a Hugging Face model is a folder or a .safetensors file")
   }
 
   private static func isHuggingFace(_ path: String) -> Bool {

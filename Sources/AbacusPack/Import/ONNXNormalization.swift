@@ -131,6 +131,7 @@ extension ONNXTranslator {
     case 2: norm = try build.unary(.sqrt, build.reduce(.sum, build.unary(.square, id(0)), axes: [axis]))
     case let p: throw PackError(.unsupported, "the norm \(p) is not supported; supported: 1, 2")
     }
-    return try build.binary(.divide, id(0), norm)
+    // Zeros stay zeros.
+    return try build.binary(.divide, id(0), build.binary(.maximum, norm, build.scalar(1e-30)))
   }
 }

@@ -29,10 +29,10 @@ extension ONNXTranslator {
     "Cos": { try $0.unary(.cosine) },
     "DepthToSpace": { try $0.depthToSpace() },
     "DequantizeLinear": { try $0.dequantizeLinear() },
-    "Div": { try $0.binary(.divide) },
+    "Div": { try $0.quotient() },
     "Einsum": { try $0.einsum() },
     "Elu": { try $0.unary(.elu(alpha: $0.site.real("alpha", default: 1))) },
-    "Equal": { try $0.compare { $0 == 0 } },
+    "Equal": { try $0.equal() },
     "Erf": { try $0.unary(.erf) },
     "Exp": { try $0.unary(.exp) },
     "Expand": { try $0.expand() },
@@ -43,16 +43,16 @@ extension ONNXTranslator {
     "Gemm": { try $0.generalProduct() },
     "GlobalAveragePool": { try $0.globalPool(.mean) },
     "GlobalMaxPool": { try $0.globalPool(.maximum) },
-    "Greater": { try $0.compare { $0 > 0 } },
-    "GreaterOrEqual": { try $0.compare { $0 >= 0 } },
+    "Greater": { try $0.exceeds(0, 1) },
+    "GreaterOrEqual": { try $0.negated($0.exceeds(1, 0)) },
     "GroupNormalization": { try $0.groupNormalization() },
     "HardSigmoid": { try $0.hardSigmoid() },
     "HardSwish": { try $0.unary(.hardSwish) },
     "Identity": { try $0.identity() },
     "InstanceNormalization": { try $0.instanceNormalization() },
     "LeakyRelu": { try $0.unary(.leakyRelu(slope: $0.site.real("alpha", default: 0.01))) },
-    "Less": { try $0.compare { $0 < 0 } },
-    "LessOrEqual": { try $0.compare { $0 <= 0 } },
+    "Less": { try $0.exceeds(1, 0) },
+    "LessOrEqual": { try $0.negated($0.exceeds(0, 1)) },
     "Log": { try $0.unary(.log) },
     "LogSoftmax": { try $0.logSoftmax() },
     "LpNormalization": { try $0.lpNormalization() },
@@ -268,9 +268,20 @@ extension ONNXTranslator {
     return try build.binary(function, id(0), id(1))
   }
 
+  /// Quotients of integers are cut off towards 0.
+  mutating func quotient() throws -> Graph.TensorID {
+    try expect(inputs: 2...2)
+    let operands = [try id(0), try id(1)]
+    guard operands.allSatisfy({ build[$0].isPlainInteger }), !operands.allSatisfy({ build[$0].isConstant }) else {
+      return try build.binary(.divide, operands[0], operands[1])
+    }
+    let reals = try operands.map { try build.requantize($0, type: .float32) }
+    return try build.requantize(truncated(build.binary(.divide, reals[0], reals[1])), type: tensor(0).type)
+  }
+
   mutating func power() throws -> Graph.TensorID {
     try expect(inputs: 2...2)
-    let exponent = try tensor(1).isConstant && tensor(1).elementCount == 1 ? tensor(1).reals?.first : nil
+    let exponent = try tensor(1).isConstant && tensor(1).elementCount == 1 ? tensor(1).knownReals?.first : nil
     guard let exponent, build.isReal(try id(0)) else {
       // The result has the type of the base.
       return try build.binary(.power, id(0), build.requantize(id(1), type: tensor(0).type))
@@ -309,42 +320,6 @@ extension ONNXTranslator {
   mutating func select() throws -> Graph.TensorID {
     try expect(inputs: 3...3)
     return try build.select(id(0), id(1), id(2))
-  }
-
-  // MARK: Comparisons and logic, of constants only
-
-  /// True where `holds` for the difference of the inputs.
-  mutating func compare(_ holds: (Double) -> Bool) throws -> Graph.TensorID {
-    try expect(inputs: 2...2)
-    let difference = try build.binary(.subtract, number(0), number(1))
-    return try flags(difference, holds)
-  }
-
-  mutating func logic(_ function: BinaryFunction) throws -> Graph.TensorID {
-    try expect(inputs: 2...2)
-    return try flags(build.binary(function, number(0), number(1))) { $0 != 0 }
-  }
-
-  mutating func not() throws -> Graph.TensorID {
-    try expect(inputs: 1...1)
-    return try flags(number(0)) { $0 == 0 }
-  }
-
-  /// An input, truth values as 0 and 1.
-  private mutating func number(_ input: Int) throws -> Graph.TensorID {
-    let tensor = try tensor(input)
-    guard tensor.isConstant else {
-      throw PackError(.unsupported, "comparisons and logic of values computed at run time are not supported")
-    }
-    return try tensor.type == .bool ? build.requantize(id(input), type: .int64) : id(input)
-  }
-
-  private mutating func flags(_ number: Graph.TensorID, _ holds: (Double) -> Bool) throws -> Graph.TensorID {
-    guard let values = build[number].reals else {
-      throw PackError(.unsupported, "comparisons of more than \(ConstantFolding.maximumElements) values are not supported")
-    }
-    return build.add(
-      Tensor(name: "", shape: build.shape(number), type: .bool, data: values.map { holds($0) ? 1 : 0 }))
   }
 
   // MARK: Softmax

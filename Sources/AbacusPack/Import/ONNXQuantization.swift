@@ -49,8 +49,6 @@ extension ONNXTranslator {
     _ input: Int, scale: Int, zeroPoint: Int, axis: Int = 0
   ) throws -> Graph.TensorID {
     let tensor = try tensor(input)
-    // What stands for the result of a dynamic quantisation is real already.
-    if tensor.type == .float32, try reals(scale, "the scale") == [1] { return try id(input) }
     let quantization = try quantization(
       scale: scale, zeroPoint: zeroPoint, axis: axis, of: tensor.shape, type: tensor.type)
     return try dequantized(id(input), quantization)
@@ -114,10 +112,12 @@ extension ONNXTranslator {
   }
 
   /// Scales that follow the values at run time are left to the packer's own quantisation: the result
-  /// stands for the real values, with a scale of 1.
+  /// stands for the real values, with a scale of 1. Only products of integers take it.
   mutating func dynamicQuantizeLinear() throws -> [Graph.TensorID] {
     try expect(inputs: 1...1)
-    return [try id(0), build.scalar(1), build.integers([0], shape: [], type: .uint8)]
+    let standIn = try build.add(.requantize, [id(0)], shape: shape(0))
+    dynamic[standIn] = try id(0)
+    return [standIn, build.scalar(1), build.integers([0], shape: [], type: .uint8)]
   }
 
   // MARK: Operators in quantised form
@@ -227,7 +227,7 @@ extension ONNXTranslator {
     _ input: Int, zeroPoint: Int, axis: Int
   ) throws -> (id: Graph.TensorID, scales: [Double]) {
     let tensor = try tensor(input)
-    if tensor.type == .float32 { return (try id(input), [1]) }
+    if let real = dynamic[try id(input)] { return (real, [1]) }
     let zeroPoints = try optional(zeroPoint) == nil ? [0] : zeroPointValues(zeroPoint)
     if let quantization = tensor.quantization {
       guard quantization.isPerTensor, quantization.zeroPoints == zeroPoints else {

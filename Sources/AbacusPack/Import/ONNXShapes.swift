@@ -34,7 +34,7 @@ extension ONNXTranslator {
     try expect(inputs: 3...3)
     let parts = try (0..<3).map { try reals($0, "the range", count: 1)[0] }
     let count = ((parts[1] - parts[0]) / parts[2]).rounded(.up)
-    guard parts[2] != 0, count < Double(ConstantFolding.maximumElements) else {
+    guard parts[2] != 0, count < Double(GraphBuilder.maximumFoldedElements) else {
       throw PackError(.malformed, "a range from \(parts[0]) to \(parts[1]) by \(parts[2]) is too long")
     }
     let values = (0..<Int(max(count, 0))).map { parts[0] + Double($0) * parts[2] }
@@ -70,6 +70,9 @@ extension ONNXTranslator {
   mutating func cast() throws -> Graph.TensorID {
     try expect(inputs: 1...1)
     guard let code = try site.int("to") else { throw PackError(.malformed, "the attribute to is missing") }
+    guard code != 21, code != 22 else {
+      throw PackError(.unsupported, "casts to integers of 4 bits are not supported")
+    }
     return try cast(to: ONNXTensorSource.type(ofCode: Int32(truncatingIfNeeded: code)))
   }
 
@@ -82,22 +85,15 @@ extension ONNXTranslator {
   private mutating func cast(to type: DataType) throws -> Graph.TensorID {
     let input = try tensor(0)
     if input.type == type || type == .float32 { return try build.requantize(id(0), type: type) }
-    if type == .bool {
-      guard let values = input.reals else { throw Self.mustBeConstant("a value that becomes a truth value", 0) }
-      return build.add(
-        Tensor(name: "", shape: input.shape, type: .bool, data: values.map { $0 == 0 ? 0 : 1 }))
-    }
-    if let values = input.indexValues, type.isInteger {
-      // Ends of slices are the largest integers there are.
-      let range = type.integerRange
-      let clamped = values.map { min(max($0, range.lowerBound), range.upperBound) }
-      return build.integers(clamped, shape: input.shape, type: type)
-    }
-    guard input.isConstant || input.isPlainInteger || input.type == .bool else {
-      throw PackError(
-        .unsupported, "casts of \(input.type) to \(type) at run time are not supported")
-    }
-    return try build.requantize(id(0), type: type)
+    if type == .bool { return try isNotZero(id(0)) }
+    if input.type == .bool || input.isPlainInteger { return try build.requantize(id(0), type: type) }
+    return try build.requantize(truncated(id(0)), type: type)
+  }
+
+  /// Real values cut off towards 0.
+  mutating func truncated(_ x: Graph.TensorID) throws -> Graph.TensorID {
+    let magnitude = try build.unary(.floor, build.unary(.abs, x))
+    return try build.binary(.multiply, magnitude, build.unary(.sign, x))
   }
 
   // MARK: Shapes

@@ -11,6 +11,8 @@ struct ONNXTranslator {
   private(set) var site: ONNXSite!
   /// Its inputs in the graph.
   private(set) var inputs: [Graph.TensorID?] = []
+  /// What stands for the results of dynamic quantisation, with the real values behind it.
+  var dynamic: [Graph.TensorID: Graph.TensorID] = [:]
   /// The graph's tensor for each of the file's values met so far.
   private var values: [String: Graph.TensorID] = [:]
 
@@ -50,6 +52,9 @@ struct ONNXTranslator {
         throw PackError(.malformed, "the output \"\(output.name)\" of the model is computed by no node")
       }
       try check(output, build.shape(id))
+      guard dynamic[id] == nil else {
+        throw PackError(.unsupported, "the output \"\(output.name)\" is a result of dynamic quantisation")
+      }
       let declared = try? ONNXTensorSource.type(ofCode: output.type.tensorType.elemType)
       if declared == .float32, build[id].type != .float32 {
         id = try build.requantize(id, type: .float32)
@@ -94,6 +99,10 @@ struct ONNXTranslator {
       }
       guard let translation = Self.translations[site.name] else {
         throw PackError(.unsupported, "this operator is not supported")
+      }
+      guard site.name.hasSuffix("Integer") || !inputs.contains(where: { $0.map { dynamic[$0] != nil } ?? false }) else {
+        throw PackError(
+          .unsupported, "reads a result of dynamic quantisation, which only ConvInteger and MatMulInteger may")
       }
       let first = build.graph.tensors.count
       try name(try translation(&self), first)
@@ -173,7 +182,7 @@ struct ONNXTranslator {
 
   /// The real values of a constant input.
   func reals(_ input: Int, _ what: String, count: Int? = nil) throws -> [Double] {
-    guard let values = try tensor(input).reals else { throw Self.mustBeConstant(what, input) }
+    guard let values = try tensor(input).knownReals else { throw Self.mustBeConstant(what, input) }
     guard count == nil || values.count == count else {
       throw PackError(
         .malformed, "\(what) (input \(input)) must have \(count!) elements, has \(values.count)")

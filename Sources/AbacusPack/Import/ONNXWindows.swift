@@ -182,11 +182,10 @@ extension ONNXTranslator {
         let reach = (size[axis] - 1) * dilations[axis] + 1
         return strides[axis] * (extents[axis] - 1) + added[axis] + reach - target[axis]
       }
-      let smaller = totals.map { $0 / 2 }
-      let larger = zip(totals, smaller).map(-)
-      let before = mode == "SAME_UPPER" ? smaller : larger
-      let after = mode == "SAME_UPPER" ? larger : smaller
-      return (before, zip(after, added).map(-))
+      // An odd one goes to the end for SAME_UPPER, else to the begin. Where more is wanted than there
+      // is, it is added at the end.
+      let before = totals.map { max(mode == "SAME_UPPER" ? $0 / 2 : $0 - $0 / 2, 0) }
+      return (before, (0..<rank).map { totals[$0] - before[$0] - added[$0] })
     }
     if mode == "VALID" { return (size.map { _ in 0 }, added.map(-)) }
     return (Array(pads[..<rank]), (0..<rank).map { pads[rank + $0] - added[$0] })

@@ -295,7 +295,7 @@ extension TFLiteTranslator {
 extension Tensor {
   /// The real value of a constant with one element.
   fileprivate var realScalar: Double? {
-    guard elementCount == 1, let value = reals?.first, value.isFinite else { return nil }
+    guard elementCount == 1, let value = knownReals?.first, value.isFinite else { return nil }
     return value
   }
 }

@@ -228,10 +228,8 @@ struct TFLiteTranslator {
   /// Appends a node, or where all is constant and integer (arithmetic on shapes), its result.
   mutating func emit(_ operation: Operation, _ inputs: [Graph.TensorID?], _ output: Graph.TensorID) {
     let operands = inputs.compactMap { $0.map { graph.tensors[$0] } }
-    if (operands + [graph.tensors[output]]).allSatisfy(Self.isAboutShapes),
-      let data = ConstantFolding.evaluate(operation, operands, output: graph.tensors[output])
-    {
-      graph.tensors[output].data = data
+    if let values = IntegerFolding.evaluate(operation, operands, output: graph.tensors[output]) {
+      define(output, values)
     } else {
       graph.nodes.append(Node(operation, inputs: inputs, outputs: [output], origin: site.origin))
     }
@@ -241,13 +239,9 @@ struct TFLiteTranslator {
   mutating func define(output: Int = 0, data: [UInt8]) { graph.tensors[outputs[output]].data = data }
 
   /// Makes an output of the operator, of type int32 or int64, constant.
-  mutating func define(output: Int = 0, _ values: [Int]) {
-    define(output: output, data: Tensor.data(of: values, bytes: outputTensor(output).type.bytes))
-  }
+  mutating func define(output: Int = 0, _ values: [Int]) { define(outputs[output], values) }
 
-  /// Small plain int32 and int64 tensors that become the shape of a reshape, the begin of a slice ...
-  private static func isAboutShapes(_ tensor: Tensor) -> Bool {
-    (tensor.type == .int32 || tensor.type == .int64) && tensor.quantization == nil
-      && tensor.elementCount <= 1 << 12
+  private mutating func define(_ id: Graph.TensorID, _ values: [Int]) {
+    graph.tensors[id].data = Tensor.data(of: values, bytes: graph.tensors[id].type.bytes)
   }
 }

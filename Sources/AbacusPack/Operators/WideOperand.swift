@@ -121,14 +121,6 @@ extension Lowering {
       throw PackError(
         .unsupported, "\(node.origin): \"\(tensor.name)\" \(tensor.shape) must be a constant of \(count) elements")
     }
-    return try tensor.requiredReals()
-  }
-}
-
-extension Tensor {
-  /// Real values of a constant that must have them.
-  func requiredReals() throws -> [Double] {
-    guard let reals else { throw PackError(.malformed, "tensor \"\(name)\" is not a constant of numbers") }
-    return reals
+    return try tensor.reals()
   }
 }

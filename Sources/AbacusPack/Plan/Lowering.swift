@@ -67,6 +67,8 @@ final class Lowering {
       try lowerSoftmax(node, beta: beta)
     case .requantize:
       try lowerRequantize(node)
+    case .select:
+      throw PackError(.unsupported, "\(node.origin): a choice between values has no integer form")
     case .layerNormalization(let epsilon):
       try lowerNormalization(node, .layer, epsilon: epsilon)
     case .rmsNormalization(let epsilon):
@@ -77,8 +79,6 @@ final class Lowering {
       try lowerRotary(node, attributes)
     case .cacheAppend:
       try lowerCacheAppend(node)
-    case .select:
-      throw PackError(.unsupported, "\(node.origin): this operation has no integer form yet")
     }
   }
 

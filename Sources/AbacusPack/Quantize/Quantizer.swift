@@ -143,7 +143,7 @@ public struct Quantizer {
       node.inputs[position] = try weightConstant(id, channelAxis: 0)
       return
     }
-    let reals = try tensor.requiredReals()
+    let reals = try tensor.reals()
     let isWide = roles.roles[node.outputs[0]].isWide
     let largest = reals.reduce(0) { max($0, $1.magnitude) }
     let steps = isWide ? 32_767.0 : 127
@@ -168,7 +168,7 @@ public struct Quantizer {
     let tensor = graph.tensors[id]
     let stride = tensor.shape[(axis + 1)...].reduce(1, *)
     let channels = tensor.shape[axis]
-    let weights = QuantizedWeights(try tensor.requiredReals(), channels: channels) { $0 / stride % channels }
+    let weights = QuantizedWeights(try tensor.reals(), channels: channels) { $0 / stride % channels }
     var constant = tensor
     constant.type = .int8
     constant.quantization = Quantization(
@@ -228,7 +228,7 @@ public struct Quantizer {
     let shape = graph.tensors[weights].shape
     let channels = shape[axis]
     var bias = [Double](repeating: 0, count: channels)
-    if node.inputs.count > 2, let id = node.inputs[2] { bias = try graph.tensors[id].requiredReals() }
+    if node.inputs.count > 2, let id = node.inputs[2] { bias = try graph.tensors[id].reals() }
     guard bias.count == channels else {
       throw PackError(.malformed, "\(node.origin): \(bias.count) biases for \(channels) channels")
     }
@@ -236,7 +236,7 @@ public struct Quantizer {
     let means = calibration[source].channelMean
     let inner = shape[3 - (4 - shape.count)]
     guard !means.isEmpty, axis == 3 || means.count == inner else { return bias }
-    let reals = try graph.tensors[weights].requiredReals()
+    let reals = try graph.tensors[weights].reals()
     let codes = try result.tensors[quantized].integers()
     let scales = result.tensors[quantized].quantization!.scales
     let stride = shape[(axis + 1)...].reduce(1, *)

@@ -10,7 +10,16 @@ struct FloatKernelBuilder {
   /// Values of the graph's constants, one entry a tensor.
   let constants: [FloatTensor?]
 
+  /// Results on a grid are rounded to it.
   func kernel() throws -> FloatKernel {
+    let (compute, target) = (try real(), output)
+    guard let quantization = target.quantization else { return compute }
+    try target.checkQuantization(quantization)
+    return { target.onGrid(try compute($0)) }
+  }
+
+  /// The real results, whatever the output stores.
+  private func real() throws -> FloatKernel {
     switch node.operation {
     case .convolution(let window, let groups, let activation):
       try convolution(window, groups: groups, activation)

@@ -16,24 +16,35 @@ public struct FloatTensor: Sendable, Equatable {
 
 extension Tensor {
   /// What a constant's elements stand for: quantised ones as real values.
-  func realValues() throws -> [Float] {
+  func reals() throws -> [Double] {
     guard let data else { throw PackError(.malformed, "tensor \"\(name)\" is not a constant") }
     let array = try NumericArray(shape: shape, type: type, bytes: data, name: "tensor \"\(name)\"")
-    guard let quantization else { return array.floats() }
+    guard let quantization else { return array.doubles() }
     try checkQuantization(quantization)
     return mapChannels(of: quantization, array.doubles()) { code, scale, zeroPoint in
       (code - zeroPoint) * scale
     }
   }
 
+  /// The same in float32.
+  func realValues() throws -> [Float] { try reals().map(Float.init) }
+
   /// Real values rounded half up and clamped to this tensor's grid; as they are where it has none.
   func onGrid(_ values: [Float]) -> [Float] {
-    guard let quantization else { return values }
-    let low = Double(type.integerRange.lowerBound)
-    let high = Double(type.integerRange.upperBound)
+    guard let quantization, let codes = codes(of: values.map(Double.init)) else { return values }
+    return mapChannels(of: quantization, codes) { code, scale, zeroPoint in (code - zeroPoint) * scale }
+      .map(Float.init)
+  }
+
+  /// Real values as whole numbers on this tensor's grid, rounded half up and clamped; nil where it has
+  /// none.
+  func codes(of values: [Double]) -> [Double]? {
+    guard let quantization else { return nil }
+    // No more than a `Double` holds exactly.
+    let range = type.integerRange.clamped(to: -1 << 53...1 << 53)
     return mapChannels(of: quantization, values) { value, scale, zeroPoint in
-      let code = (Double(value) / scale + 0.5).rounded(.down) + zeroPoint
-      return (min(max(code, low), high) - zeroPoint) * scale
+      let code = (value / scale + 0.5).rounded(.down) + zeroPoint
+      return code.isNaN ? zeroPoint : min(max(code, Double(range.lowerBound)), Double(range.upperBound))
     }
   }
 
@@ -51,16 +62,16 @@ extension Tensor {
   }
 
   /// Every element with the scale and zero point of its channel.
-  private func mapChannels<Element>(
-    of quantization: Quantization, _ elements: [Element],
-    _ convert: (Element, _ scale: Double, _ zeroPoint: Double) -> Double
-  ) -> [Float] {
+  private func mapChannels(
+    of quantization: Quantization, _ elements: [Double],
+    _ convert: (Double, _ scale: Double, _ zeroPoint: Double) -> Double
+  ) -> [Double] {
     let zeroPoints = quantization.zeroPoints.map(Double.init)
     let channels = quantization.scales.count
     let inner = channels == 1 ? 1 : shape[(quantization.axis + 1)...].reduce(1, *)
     return elements.indices.map { position in
       let channel = position / inner % channels
-      return Float(convert(elements[position], quantization.scales[channel], zeroPoints[channel]))
+      return convert(elements[position], quantization.scales[channel], zeroPoints[channel])
     }
   }
 }

@@ -27,6 +27,10 @@ enum RealReference {
         let value = x.broadcast(at: index)
         return value >= 0 ? value : value * slope.broadcast(at: index)
       }
+    case .select:
+      return RealTensor(shape) { index in
+        (x.broadcast(at: index) != 0 ? second() : inputs[2]!).broadcast(at: index)
+      }
     case .unary(let function):
       return RealTensor(shape, x.values.map { unary(function, $0) })
     case .pool(let kind, let window, let activation):
