@@ -83,7 +83,10 @@ extension GraphEditor {
       let y = node.outputs[0]
       switch node.operation {
       case .fullyConnected:
-        guard node.inputs[0] == id, constantLayer(node) != nil else { return nil }
+        // Weights that something else reads as well (a tied embedding) stay as they are.
+        guard node.inputs[0] == id, constantLayer(node) != nil, let weights = node.inputs[1],
+          readers(weights).count == 1
+        else { return nil }
         result.append(reader)
       case .slice, .reshape:
         guard shape(y).last == shape(id).last, let further = linearReaders(y) else { return nil }
