@@ -92,24 +92,24 @@ import Testing
       (0..<test.keys).map { numbers.value[($0 * test.keyValueHeads + shared) * test.valueDepth + column] }
     }
     func output(_ sums: [Int], _ scale: (multiplier: Int, shift: Int)) -> [Int] {
-      sums.map { IntegerReference.finish(IntegerReference.requantize($0, scale), stage) }
+      sums.map { AttentionReference.finish(AttentionReference.requantize($0, scale), stage) }
     }
     func sums(_ weights: [Int]) -> [Int] { columns.map { zip(weights, $0).reduce(0) { $0 + $1.0 * $1.1 } } }
     let (scoreScale, valueScale) = (numbers.scale(head, 0), numbers.scale(head, 1))
     switch test.variant {
     case .deferred:
       let weights = scores.map { score in
-        score.map { IntegerReference.exponential(IntegerReference.requantize(greatest - $0, scoreScale), bits: 15) }
+        score.map { AttentionReference.exponential(AttentionReference.requantize(greatest - $0, scoreScale), bits: 15) }
           ?? 0
       }
-      return output(sums(weights), IntegerReference.normalized(valueScale, sum: weights.reduce(0, +)))
+      return output(sums(weights), AttentionReference.normalized(valueScale, sum: weights.reduce(0, +)))
     case .paper:
-      let codes = scores.map { $0.map { min(max(IntegerReference.requantize($0, scoreScale), -128), 127) } }
-      return output(sums(IntegerReference.shiftmax(codes, test.exponent)), valueScale)
+      let codes = scores.map { $0.map { min(max(AttentionReference.requantize($0, scoreScale), -128), 127) } }
+      return output(sums(AttentionReference.shiftmax(codes, test.exponent)), valueScale)
     case .online:
-      let logarithms = scores.map { $0.map { IntegerReference.requantize($0, scoreScale) } }
+      let logarithms = scores.map { $0.map { AttentionReference.requantize($0, scoreScale) } }
       let (total, sums) = online(logarithms, columns, block: test.block, visible: test.visible(row))
-      return output(sums, IntegerReference.normalized(valueScale, sum: total))
+      return output(sums, AttentionReference.normalized(valueScale, sum: total))
     }
   }
 
@@ -129,7 +129,7 @@ import Testing
       octave = max(octave ?? next, next)
       for key in range {
         guard let t = t[key] else { continue }
-        let e = IntegerReference.exponential(octave! << 16 - t, bits: 15)
+        let e = AttentionReference.exponential(octave! << 16 - t, bits: 15)
         total += e
         for column in columns.indices { sums[column] += e * columns[column][key] }
       }

@@ -77,8 +77,8 @@ import Testing
           let (x, y) = (numbers.codes[start + i], numbers.codes[start + j])
           let (cosine, sine) = (numbers.table[entry], numbers.table[entry + 1])
           for (index, sum) in [(i, x * cosine - y * sine), (j, x * sine + y * cosine)] {
-            result[start + index] = IntegerReference.finish(
-              IntegerReference.requantize(sum, Int(scale.multiplier), Int(scale.shift)),
+            result[start + index] = AttentionReference.finish(
+              AttentionReference.requantize(sum, Int(scale.multiplier), Int(scale.shift)),
               OutputStage(test.output, zeroPoint: test.zeroPoint))
           }
         }

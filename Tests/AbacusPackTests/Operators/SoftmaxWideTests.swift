@@ -38,7 +38,7 @@ import Testing
         let parameters = SoftmaxWideParameters(
           rowLength: UInt32(length), multiplier: dyadic.multiplier, shift: dyadic.shift)
         let wanted = (0..<rows).flatMap { row in
-          IntegerReference.softmax(
+          AttentionReference.softmax(
             Array(codes[row * length..<(row + 1) * length]), scale, isNarrow: output == .int8)
         }
         #expect(
@@ -58,7 +58,7 @@ import Testing
             unit: Int32(unit), octaves: Int32(octaves), quotientBits: Int32(bits), keepsHalfBit: seed % 2 == 1)
           let codes = codes(2 * length, type, seed: UInt64(seed))
           let wanted = (0..<2).flatMap { row in
-            IntegerReference.shiftmax(Array(codes[row * length..<(row + 1) * length]), parameters.exponent)
+            AttentionReference.shiftmax(Array(codes[row * length..<(row + 1) * length]), parameters.exponent)
           }
           #expect(
             try program(type, output, .paper, rows: 2, parameters).run([codes]) == [wanted],

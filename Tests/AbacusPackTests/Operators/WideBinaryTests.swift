@@ -77,15 +77,15 @@ import Testing
         let (x, y) = (a[i] - test.zeroPointA, b[j] - test.zeroPointB)
         let value: Int
         if test.opcode == .multiplyWide {
-          value = IntegerReference.requantize(x * y, mA, Int(p.stage.shift))
+          value = AttentionReference.requantize(x * y, mA, Int(p.stage.shift))
         } else if test.variant == .paper {
           value =
-            Self.saturated(IntegerReference.requantize(x, mA, Int(p.innerShift)))
-            + Self.saturated(IntegerReference.requantize(y, mB, Int(p.stage.shift)))
+            Self.saturated(AttentionReference.requantize(x, mA, Int(p.innerShift)))
+            + Self.saturated(AttentionReference.requantize(y, mB, Int(p.stage.shift)))
         } else {
           value = (x * mA + y * mB + 1 << (p.stage.shift - 1)) >> Int(p.stage.shift)
         }
-        return IntegerReference.finish(Self.saturated(value), p.stage)
+        return AttentionReference.finish(Self.saturated(value), p.stage)
       }
     }
 

@@ -1,7 +1,7 @@
 import AbacusFormat
 
-/// The arithmetic of the transformer operators as the specification defines it, in plain `Int`.
-enum IntegerReference {
+/// The arithmetic of attention and its kin as the specification defines it, in plain `Int`.
+enum AttentionReference {
   /// `requant(x; m, s)` without saturation.
   static func requantize(_ x: Int, _ multiplier: Int, _ shift: Int) -> Int {
     (x * multiplier + 1 << (shift - 1)) >> shift
