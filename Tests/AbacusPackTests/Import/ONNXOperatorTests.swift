@@ -43,7 +43,10 @@ import Testing
       "Conv", [1, 2, 3], [1, 2, 3, 4, 5, 6], constants: [kernel], [("group", .int(2)), ("pads", .ints([1, 0]))])
     #expect(output == FloatTensor(shape: [1, 2, 3], values: [2, 5, 8, 80, 140, 170]))
     let graph = try Writer.single("Conv", [1, 2, 3], constants: [kernel], [("group", .int(2))]).load()
-    #expect(graph.nodes.contains { if case .depthwiseConvolution(_, multiplier: 1, .none) = $0.operation { true } else { false } })
+    let isDepthwise = { (operation: AbacusPack.Operation) in
+      if case .depthwiseConvolution(_, multiplier: 1, .none) = operation { true } else { false }
+    }
+    #expect(graph.nodes.contains { isDepthwise($0.operation) })
   }
 
   @Test func transposedConvolution() throws {
@@ -174,7 +177,8 @@ import Testing
   }
 
   @Test func powersBecomeFunctions() throws {
-    for (exponent, function) in [(2, UnaryFunction.square), (0.5, .sqrt), (-0.5, .rsqrt), (-1, .reciprocal)] as [(Float, UnaryFunction)] {
+    let powers: [(Float, UnaryFunction)] = [(2, .square), (0.5, .sqrt), (-0.5, .rsqrt), (-1, .reciprocal)]
+    for (exponent, function) in powers {
       let graph = try Writer.single("Pow", [2], constants: [Writer.floats("e", [], [exponent])]).load()
       #expect(graph.nodes.map(\.operation) == [.unary(function)])
     }
@@ -233,7 +237,8 @@ import Testing
       constants: affine + [Writer.floats("m", [2], [0, 1]), Writer.floats("v", [2], [4, 0.25])], [("epsilon", .real(0))])
     #expect(isClose(batch.values, [1, 7]))
     // All of its constants are folded into one factor and one summand.
-    let graph = try Writer.single("BatchNormalization", [1, 2, 1], constants: affine + [Writer.floats("m", [2], [0, 1]), Writer.floats("v", [2], [4, 1])]).load()
+    let statistics = [Writer.floats("m", [2], [0, 1]), Writer.floats("v", [2], [4, 1])]
+    let graph = try Writer.single("BatchNormalization", [1, 2, 1], constants: affine + statistics).load()
     #expect(graph.nodes.map(\.operation) == [.binary(.multiply, .none), .binary(.add, .none)])
   }
 

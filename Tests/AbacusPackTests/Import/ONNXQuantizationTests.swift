@@ -5,9 +5,9 @@ import Testing
 /// Quantised models become graphs of integers as TFLite has them.
 @Suite struct ONNXQuantizationTests {
   /// Adds a scale and a zero point.
-  private func scale(_ writer: inout ONNXModelWriter, _ name: String, _ scale: Float, _ zeroPoint: Int, _ type: ONNXTensorProto.DataType = .int8) {
+  private func scale(_ writer: inout ONNXModelWriter, _ name: String, _ scale: Float, _ zeroPoint: Int) {
     writer.constant("\(name)_s", [], [scale])
-    writer.constant(ONNXModelWriter.integers("\(name)_z", [], [zeroPoint], type))
+    writer.constant(ONNXModelWriter.integers("\(name)_z", [], [zeroPoint], .int8))
   }
 
   /// Quantised, and seen as real again.
