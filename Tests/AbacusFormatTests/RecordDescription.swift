@@ -107,5 +107,29 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
     RecordDescription(
       "18 requantize", RequantizeParameters.self,
       ["inputZeroPoint": \.inputZeroPoint, "multiplier": \.multiplier, "stage": \.stage]),
+    RecordDescription(
+      "Shift exponent", ShiftExponentParameters.self,
+      [
+        "unit": \.unit, "octaves": \.octaves, "quotientBits": \.quotientBits, "keepsHalfBit": \.keepsHalfBit,
+      ]),
+    RecordDescription(
+      "22 attention", AttentionParameters.self,
+      [
+        "stage": \.stage, "heads": \.heads, "keyValueHeads": \.keyValueHeads, "depth": \.depth,
+        "valueDepth": \.valueDepth, "keys": \.keys, "isCausal": \.isCausal, "block": \.block,
+        "exponent": \.exponent,
+      ]),
+    RecordDescription(
+      "23 rotary", RotaryParameters.self,
+      [
+        "stage": \.stage, "heads": \.heads, "depth": \.depth, "positions": \.positions,
+        "isInterleaved": \.isInterleaved,
+      ]),
+    RecordDescription("24 append", AppendParameters.self, ["rowLength": \.rowLength]),
+    RecordDescription(
+      "28 softmax_wide", SoftmaxWideParameters.self,
+      [
+        "rowLength": \.rowLength, "multiplier": \.multiplier, "shift": \.shift, "exponent": \.exponent,
+      ]),
   ]
 }

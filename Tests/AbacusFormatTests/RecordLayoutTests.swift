@@ -22,6 +22,11 @@ import Testing
     #expect(MemoryLayout<GatherParameters>.size == 20)
     #expect(MemoryLayout<SoftmaxParameters>.size == 12)
     #expect(MemoryLayout<RequantizeParameters>.size == 24)
+    #expect(MemoryLayout<ShiftExponentParameters>.size == 16)
+    #expect(MemoryLayout<AttentionParameters>.size == 60)
+    #expect(MemoryLayout<RotaryParameters>.size == 32)
+    #expect(MemoryLayout<AppendParameters>.size == 4)
+    #expect(MemoryLayout<SoftmaxWideParameters>.size == 28)
   }
 
   /// Arrays of records have no gaps, and parameter records need no more than word alignment.

@@ -10,9 +10,10 @@ public struct BoundsCertificate {
     /// Largest magnitude of any accumulator.
     public let bound: Int64
     /// Largest value that the accumulator holds; a softmax sums without a sign.
-    public var limit: Int64 { opcode == .softmax ? Int64(UInt32.max) : Int64(Int32.max) }
+    public var limit: Int64 { isUnsigned ? Int64(UInt32.max) : Int64(Int32.max) }
     /// Bits that the bound leaves unused.
-    public var headroom: Double { (opcode == .softmax ? 32 : 31) - (bound == 0 ? 0 : log2(Double(bound))) }
+    public var headroom: Double { (isUnsigned ? 32 : 31) - (bound == 0 ? 0 : log2(Double(bound))) }
+    private var isUnsigned: Bool { opcode == .softmax || opcode == .softmaxWide }
   }
 
   public let rows: [Row]
@@ -54,17 +55,32 @@ public struct BoundsCertificate {
       return Int64(blob.tensors[input].byteCount / blob.tensors[output].byteCount) * reach(p.inputZeroPoint)
     case .softmax:
       return Int64(blob.parameters(index, SoftmaxParameters.self).rowLength) << 20
-    case .maxPool, .copy, .gather, .table, .requantize:
+    case .attention:
+      return attentionBound(blob, index)
+    case .rotary:
+      return rotaryBound(blob, index)
+    case .multiplyWide:
+      let p = blob.parameters(index, BinaryParameters.self)
+      return reach(p.zeroPointA, blob.type(index, Operands.input))
+        * reach(p.zeroPointB, blob.type(index, Operands.second))
+    case .softmaxWide:
+      // Shiftmax sums with saturation.
+      if blob.operators[index].variant == SoftmaxVariant.paper.rawValue { return nil }
+      return Int64(blob.parameters(index, SoftmaxWideParameters.self).rowLength) << 20
+    case .maxPool, .copy, .gather, .table, .requantize, .append:
       return nil
-    case .project, .normalize, .activation, .attention, .rotary, .append, .embed, .addWide, .multiplyWide,
-      .softmaxWide:
+    // Sums of 64 bits, whose multipliers the runtime checks, saturated.
+    case .addWide:
+      return nil
+    case .project, .normalize, .activation, .embed:
       return nil
     }
   }
 
-  /// Largest magnitude of an int8 code minus its zero point.
-  private static func reach(_ zeroPoint: Int32) -> Int64 {
-    Int64(max(127 - zeroPoint, zeroPoint + 128))
+  /// Largest magnitude of an int8 or int16 code minus its zero point.
+  static func reach(_ zeroPoint: Int32, _ type: ElementType = .int8) -> Int64 {
+    let half: Int64 = type == .int16 ? 0x8000 : 0x80
+    return max(half - 1 - Int64(zeroPoint), Int64(zeroPoint) + half)
   }
 
   /// |bias| plus 128 times the magnitudes of a channel's weights, for the worst channel.

@@ -112,8 +112,11 @@ private struct DecoderTransformation {
     case .unary, .requantize:
       return axis
     case .fullyConnected, .layerNormalization, .rmsNormalization, .softmax, .rotary:
-      // Along the last dimension, with constants.
-      let constants = node.inputs.indices.dropFirst().allSatisfy { self.axis(of: node, $0) == nil }
+      // Along the last dimension, with constants; a residual has the rows of the result.
+      let constants = node.inputs.indices.dropFirst().allSatisfy { position in
+        let own = self.axis(of: node, position)
+        return own == nil || (position == 3 && own == axis)
+      }
       return constants && axis != shape.count - 1 ? axis : nil
     case .attention:
       let isRow =

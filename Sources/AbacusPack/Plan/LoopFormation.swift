@@ -78,8 +78,18 @@ struct LoopFormation {
       && dependencies[step].contains { program.steps[$0].isRowWise && !isRowEdge($0, step) }
   }
 
+  /// What `step` writes are keys or values, say: a step that works row by row, be it for a single row,
+  /// reads all of them.
   private func isReadWhole(_ step: Int) -> Bool {
-    consumers[step].contains { program.steps[$0].isRowWise && !isRowEdge(step, $0) }
+    guard let output = program.steps[step].operands[Operands.output], let written = program.location(of: output)
+    else { return false }
+    return consumers[step].contains { index in
+      let consumer = program.steps[index]
+      return consumer.rowSlots.contains(Operands.output)
+        && consumer.operands.contains { slot, operand in
+          !consumer.rowSlots.contains(slot) && program.location(of: operand)?.buffer == written.buffer
+        }
+    }
   }
 
   // MARK: Levels

@@ -45,6 +45,18 @@ struct Checker {
     return tensor
   }
 
+  /// Elements of such an operand. Not inlined, so that a check of many operands keeps a small frame.
+  @inline(never)
+  func countInRows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> UInt32 {
+    elements(try rows(slot, type))
+  }
+
+  /// Elements of a run-time input or plain constant, all of it there.
+  @inline(never)
+  func count(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> UInt32 {
+    elements(try input(slot, type))
+  }
+
   /// A tensor in the arena, all of it there.
   func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try input(slot, type)

@@ -15,27 +15,22 @@ public func runProject(_ call: UnsafePointer<abacus_kernel_call>) {
 
 private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
-  let channels = record.extent(0)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
-  let projection = Projection(call)
-  var row = call.units.lowerBound
-  while row < call.units.upperBound {
-    let source = input.dropping((row &- call.origin(Operands.input)) &* depth)
-    let target = (row &- call.origin(Operands.output)) &* channels
-    let residual = (row &- projection.residualOrigin) &* channels
-    if row &+ 1 < call.units.upperBound && weights.isRowMajor {
-      weights.products(source, source.dropping(depth), channels: 0..<channels) { n, i, sum in
-        projection.finish(sum, channel: n, residual: residual &+ i &* channels, target: target &+ i &* channels)
-      }
-      row = row &+ 2
-    } else {
-      weights.products(source, channels: 0..<channels) { n, sum in
-        projection.finish(sum, channel: n, residual: residual, target: target)
-      }
-      row = row &+ 1
-    }
+  let projection = Projection(call, channelCount: record.extent(0))
+  let (first, last) = (call.units.lowerBound, call.units.upperBound)
+  var source = (first &- call.origin(Operands.input)) &* depth
+  var row = first
+  while row &+ 1 < last && weights.isRowMajor {
+    projection.two(input.dropping(source), input.dropping(source &+ depth), weights, row: row)
+    source = source &+ 2 &* depth
+    row = row &+ 2
+  }
+  while row < last {
+    projection.one(input.dropping(source), weights, row: row)
+    source = source &+ depth
+    row = row &+ 1
   }
 }
 
@@ -43,19 +38,21 @@ private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type)
 private struct Projection {
   private let parameters: ProjectParameters
   private let variant: UInt8
+  private let channelCount: Int
   /// Bias and multiplier of each channel.
   private let channels: Elements<Int32>
   /// A shift of each channel's own, where `hasShifts`.
   private let shifts: Elements<UInt8>
   private let hasShifts: Bool
   private let residual: WideElements
-  /// The row that the residual begins with.
-  let residualOrigin: Int
+  private let residualOrigin: Int
   private let output: WideOutput
+  private let outputOrigin: Int
 
-  init(_ call: Invocation) {
+  init(_ call: Invocation, channelCount: Int) {
     parameters = call.parameters(ProjectParameters.self)
     variant = call.record.variant
+    self.channelCount = channelCount
     channels = call.elements(Operands.channels)
     hasShifts = call.has(Operands.shifts)
     shifts = call.elements(hasShifts ? Operands.shifts : Operands.channels)
@@ -64,33 +61,67 @@ private struct Projection {
     residual = WideElements(call, slot)
     residualOrigin = call.origin(slot)
     output = WideOutput(call)
+    outputOrigin = call.origin(Operands.output)
   }
 
-  /// - Parameters:
-  ///   - residual: where the row begins in the residual.
-  ///   - target: where it begins in the output.
+  /// One row.
+  @inline(__always)
+  func one<Source: ProductElement>(_ x: Elements<Source>, _ weights: WeightMatrix, row: Int) {
+    for n in 0..<channelCount {
+      let sum =
+        weights.isRowMajor
+        ? Source.dot(x, weights.row(n), weights.depth) : weights.dotProduct(row: n, x)
+      finish(sum, row: row, channel: n)
+    }
+  }
+
+  /// Two rows of a row-major matrix at once, so that each weight is loaded once for both.
+  @inline(__always)
+  func two<Source: ProductElement>(
+    _ x0: Elements<Source>, _ x1: Elements<Source>, _ weights: WeightMatrix, row: Int
+  ) {
+    let depth = weights.depth
+    var n = 0
+    while n &+ 1 < channelCount {
+      let sums = Source.dot(x0, x1, weights.row(n), weights.row(n &+ 1), depth)
+      finish(sums[0], row: row, channel: n)
+      finish(sums[1], row: row, channel: n &+ 1)
+      finish(sums[2], row: row &+ 1, channel: n)
+      finish(sums[3], row: row &+ 1, channel: n &+ 1)
+      n = n &+ 2
+    }
+    if n < channelCount {
+      finish(Source.dot(x0, weights.row(n), depth), row: row, channel: n)
+      finish(Source.dot(x1, weights.row(n), depth), row: row &+ 1, channel: n)
+    }
+  }
+
+  /// Not inlined, because it would be seven times.
   @inline(never)
-  func finish(_ sum: Int32, channel n: Int, residual start: Int, target: Int) {
-    let stage = parameters.stage
+  func finish(_ sum: Int32, row: Int, channel n: Int) {
     let accumulator = sum &+ channels[2 &* n]
     let multiplier = channels[2 &* n &+ 1]
-    let shift = hasShifts ? Int32(shifts[n]) : stage.shift
+    let shift = hasShifts ? Int32(shifts[n]) : parameters.stage.shift
     let value: Int32
     switch variant {
     case ProjectVariant.residual.rawValue:
       value = saturatedWeightedSum(
-        accumulator, multiplier, residual[start &+ n] &- parameters.residualZeroPoint,
-        parameters.residualMultiplier, shift: shift)
+        accumulator, multiplier, addend(row, n), parameters.residualMultiplier, shift: shift)
     case ProjectVariant.paperResidual.rawValue:
       let branch = min(max(requantize(accumulator, multiplier, shift: shift), -32768), 32767)
       value = saturatedSum(
         requantize(branch, parameters.branchMultiplier, shift: parameters.branchShift),
-        requantize(
-          residual[start &+ n] &- parameters.residualZeroPoint, parameters.residualMultiplier,
-          shift: parameters.residualShift))
+        requantize(addend(row, n), parameters.residualMultiplier, shift: parameters.residualShift))
     default:
       value = requantize(accumulator, multiplier, shift: shift)
     }
-    output.store(stage.finish(value), at: target &+ n)
+    output.store(
+      parameters.stage.finish(value), at: (row &- outputOrigin) &* channelCount &+ n)
+  }
+
+  /// An element of the residual.
+  @inline(__always)
+  private func addend(_ row: Int, _ n: Int) -> Int32 {
+    residual[(row &- residualOrigin) &* channelCount &+ n] &- parameters.residualZeroPoint
   }
 }

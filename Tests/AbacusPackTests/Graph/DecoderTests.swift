@@ -62,12 +62,12 @@ import Testing
     #expect(found == 5)
   }
 
-  /// Token by token with caches gives what the whole sequence gives.
-  @Test func decodesWhatTheSequenceComputes() throws {
+  /// Token by token with caches gives what the whole sequence gives, before passes and after.
+  @Test(arguments: [false, true]) func decodesWhatTheSequenceComputes(isCanonical: Bool) throws {
     let tokens: [Float] = [30, 27, 25, 17, 27, 10, 0, 21]
     let source = try llama(tokens.count)
     let wanted = try FloatEvaluator(source).evaluate([FloatTensor(shape: [1, 8], values: tokens)])[0]
-    let graph = try source.decoder(context: tokens.count)
+    let graph = try (isCanonical ? source.canonical() : source).decoder(context: tokens.count)
     var caches: [Graph.TensorID: FloatTensor] = [:]
     for (position, token) in tokens.enumerated() {
       let step = try StepGraph(graph, position: position, caches)

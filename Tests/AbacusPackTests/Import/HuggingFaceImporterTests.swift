@@ -414,4 +414,35 @@ import Testing
     }
     #expect(refused > 50)
   }
+
+  /// Sound files whose tensors have other shapes than the model says: refused, mostly, and never a
+  /// trap.
+  @Test func survivesForeignShapes() throws {
+    let shapes = [
+      [], [0], [1], [8], [2, 0], [0, 8], [8, 8], [9, 10], [1, 7, 8], [3, 1, 2, 2], [1 << 40, 0],
+    ]
+    let families = [
+      (vision(isDistilled: true), Self.visionConfiguration, ["image_size": "[6,4]"]),
+      (renamed(vision(), prefix: "vit."), Self.visionConfiguration, ["image_size": "[6,4]"]),
+      (bert(), Self.bertConfiguration, [:]), (llama(), Self.llamaConfiguration, Self.headSettings),
+    ]
+    var generator = SeededGenerator(state: 11)
+    for (weights, configuration, settings) in families {
+      #expect(message { try weights.graph(configuration, overrides: settings) } == "accepted")
+      var refused = 0
+      for name in weights.tensors.keys.sorted() {
+        var other = weights
+        let shape = shapes.randomElement(using: &generator)!
+        other.tensors[name] = .init(
+          type: "U8", shape: shape,
+          bytes: [UInt8](repeating: 1, count: shape.contains(0) ? 0 : shape.reduce(1, *)))
+        do {
+          _ = try other.graph(configuration, overrides: settings)
+        } catch is PackError {
+          refused += 1
+        }
+      }
+      #expect(refused > weights.tensors.count / 2)
+    }
+  }
 }

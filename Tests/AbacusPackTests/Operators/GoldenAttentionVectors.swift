@@ -7,21 +7,24 @@ import AbacusFormat
 extension GoldenProgram {
   /// Bytes of inputs and outputs of one blob, so that it runs in the 16 KB of a micro:bit.
   private static let roomBytes = 10_000
+  /// Steps of one blob: the planner looks at every order of them.
+  private static let roomSteps = 8
 
   /// Puts rows of equal length into as few programs as have room.
   ///
   /// - Parameters:
   ///   - bytesPerElement: of inputs and outputs together.
+  ///   - steps: how many `add` adds.
   ///   - add: adds some of the rows.
   private static func place(
-    _ rows: [[Int]], bytesPerElement: Int, in programs: inout [GoldenProgram], _ name: String,
-    _ add: (inout GoldenProgram, Range<Int>) -> Void
+    _ rows: [[Int]], bytesPerElement: Int, steps: Int, in programs: inout [GoldenProgram],
+    _ name: String, _ add: (inout GoldenProgram, Range<Int>) -> Void
   ) {
     let rowBytes = rows[0].count * bytesPerElement
     var start = 0
     while start < rows.count {
       let free = roomBytes - (programs.last?.boundaryBytes ?? roomBytes)
-      if free < rowBytes {
+      if free < rowBytes || programs[programs.count - 1].hand.program.steps.count + steps > roomSteps {
         programs.append(GoldenProgram("\(name), part \(programs.count + 1)"))
         continue
       }
@@ -31,24 +34,43 @@ extension GoldenProgram {
     }
   }
 
+  /// Cases, those with the same parameters put together.
+  private static func merged<Case>(_ cases: [Case], _ merge: (inout Case, Case) -> Bool) -> [Case] {
+    var result: [Case] = []
+    for golden in cases where !result.indices.contains(where: { merge(&result[$0], golden) }) {
+      result.append(golden)
+    }
+    return result
+  }
+
   // MARK: softmax.json
 
   private struct SoftmaxCase: Decodable {
-    let name: String
+    var name: String
     let params: GoldenMultiplier
-    let x, q15, i8: [[Int]]
+    var x, q15, i8: [[Int]]
 
     var type: ElementType {
       if x.joined().allSatisfy((-128...127).contains) { return .int8 }
       return x.joined().allSatisfy((-32768...32767).contains) ? .int16 : .int32
+    }
+
+    /// Takes the rows of a case with the same parameters.
+    mutating func merge(_ other: SoftmaxCase) -> Bool {
+      guard params == other.params, x[0].count == other.x[0].count, type == other.type else { return false }
+      name += "; " + other.name
+      x += other.x
+      q15 += other.q15
+      i8 += other.i8
+      return true
     }
   }
 
   /// Every case, with output of both widths.
   static func softmaxes() throws -> [GoldenProgram] {
     var programs: [GoldenProgram] = []
-    for golden in try goldenCases("softmax", SoftmaxCase.self) {
-      place(golden.x, bytesPerElement: 7, in: &programs, "softmax") { program, part in
+    for golden in merged(try goldenCases("softmax", SoftmaxCase.self), { $0.merge($1) }) {
+      place(golden.x, bytesPerElement: 7, steps: 2, in: &programs, "softmax") { program, part in
         program.softmax(
           Array(golden.x[part]), golden.type, golden.params,
           [(.int16, golden.q15[part].flatMap { $0 }), (.int8, golden.i8[part].flatMap { $0 })], golden.name)
@@ -77,18 +99,35 @@ extension GoldenProgram {
     struct Form: Decodable {
       let I0, N: Int32
       let half_bit: Bool
-      let k8, k16: [[Int]]
+      var k8, k16: [[Int]]
+
+      mutating func merge(_ other: Form) {
+        k8 += other.k8
+        k16 += other.k16
+      }
     }
-    let name: String
-    let x: [[Int]]
-    let paper, released: Form
+    var name: String
+    var x: [[Int]]
+    var paper, released: Form
+
+    /// Takes the rows of a case with the same parameters.
+    mutating func merge(_ other: ShiftmaxCase) -> Bool {
+      guard x[0].count == other.x[0].count, paper.I0 == other.paper.I0, released.I0 == other.released.I0 else {
+        return false
+      }
+      name += "; " + other.name
+      x += other.x
+      paper.merge(other.paper)
+      released.merge(other.released)
+      return true
+    }
   }
 
   /// Every case, as published and as released, on 8 and 16 bits.
   static func shiftmaxes() throws -> [GoldenProgram] {
     var programs: [GoldenProgram] = []
-    for golden in try goldenCases("paper_shiftmax", ShiftmaxCase.self) {
-      place(golden.x, bytesPerElement: 7, in: &programs, "paper_shiftmax") { program, part in
+    for golden in merged(try goldenCases("paper_shiftmax", ShiftmaxCase.self), { $0.merge($1) }) {
+      place(golden.x, bytesPerElement: 7, steps: 4, in: &programs, "paper_shiftmax") { program, part in
         let shape = [part.count, golden.x[0].count]
         let input = program.input(shape, .int8, golden.x[part].flatMap { $0 })
         for (label, form) in [("paper", golden.paper), ("released", golden.released)] {
@@ -125,9 +164,9 @@ extension GoldenProgram {
   }
 
   /// Every case, with one rounding and with two.
-  static func sums() throws -> GoldenProgram {
-    var program = GoldenProgram("add2")
-    for golden in try goldenCases("add2", SumCase.self) {
+  static func sums() throws -> [GoldenProgram] {
+    try goldenCases("add2", SumCase.self).map { golden in
+      var program = GoldenProgram("add2, \(golden.name)")
       let count = golden.a.count
       let type: ElementType = golden.a.allSatisfy((-32768...32767).contains) ? .int16 : .int32
       let a = program.input([count], type, golden.a)
@@ -152,8 +191,8 @@ extension GoldenProgram {
           .addWide, variant: variant.rawValue,
           [Operands.input: a, Operands.second: b, Operands.output: output], parameters, units: 1)
       }
+      return program
     }
-    return program
   }
 
   // MARK: attention.json
@@ -251,11 +290,11 @@ extension GoldenProgram {
         program.softmax(t.map { [0, -$0] }, .int32, identity, [(.int16, y.flatMap(normalized))], golden.name)
       } else if let t = golden.t, let y = golden.y {
         let reachable = zip(t, y).filter { $0.0 < 1 << 21 }
-        program.differences(reachable.map { -$0.0 }, identity, wanted: reachable.map(\.1))
+        program.differences(reachable.map { -$0.0 }, identity, wanted: reachable.map(\.1), golden.name)
       } else if let q15 = golden.q15, let q20 = golden.q20, let multiplier = golden.params {
         let rows = (0..<256).map { [127, 127 - $0] }
         program.softmax(rows, .int8, multiplier, [(.int16, q20.flatMap(normalized))], golden.name)
-        program.differences((0..<256).map { -$0 }, multiplier, wanted: q15)
+        program.differences((0..<256).map { -$0 }, multiplier, wanted: q15, golden.name)
       } else {
         continue
       }
@@ -272,7 +311,9 @@ extension GoldenProgram {
   }
 
   /// Attention to two keys whose scores are 0 and a difference, with values 0 and 127.
-  private mutating func differences(_ differences: [Int], _ multiplier: GoldenMultiplier, wanted: [Int]) {
+  private mutating func differences(
+    _ differences: [Int], _ multiplier: GoldenMultiplier, wanted: [Int], _ label: String
+  ) {
     let value = GoldenMultiplier(m: 1 << 30, s: 22)
     let rows = differences.count
     // The second key is [1, 64].
@@ -290,7 +331,7 @@ extension GoldenProgram {
         Operands.input: query, Operands.second: words([2, 2], [0, 0, 1, 64], .int8),
         Operands.values: words([2, 1], [0, 127], .int8),
         Operands.channels: words([1, 4], [multiplier, value].flatMap { [Int($0.m), Int($0.s)] }),
-        Operands.scratch: hand.scratch([2], .int32), Operands.output: output([rows, 1], .int16, codes, name),
+        Operands.scratch: hand.scratch([2], .int32), Operands.output: output([rows, 1], .int16, codes, label),
       ],
       AttentionParameters(
         stage: OutputStage(shift: 1, zeroPoint: 0, low: -32768, high: 32767), heads: 1, keyValueHeads: 1,

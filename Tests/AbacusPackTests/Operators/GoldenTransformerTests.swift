@@ -1,3 +1,4 @@
+import AbacusFormat
 import AbacusRuntime
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 
 /// The golden vectors of the transformer operators, through kernels in blobs that are put together by
 /// hand: here, and on every board.
-@Suite struct GoldenTransformerTests {
+@Suite(.serialized) struct GoldenTransformerTests {
   static let programs = Result {
     try GoldenProgram.projections() + GoldenProgram.normalisations() + GoldenProgram.activations()
   }
@@ -24,5 +25,15 @@ import Testing
     let model = try Model(try program.hand.blob())
     program.expect(try model(program.sample))
     #expect(model.guardsAreIntact)
+  }
+
+  @Test(arguments: BoardTests.boards)
+  func onBoard(name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    for program in try Self.programs.get() {
+      let result = try emulator.run(blob: try program.hand.blob(), samples: [program.sample])
+      program.expect(try #require(result.outputs.first))
+      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(program.name)")
+    }
   }
 }

@@ -18,8 +18,11 @@ import Testing
     return graph
   }()
 
+  /// Of such different sizes that the order in which they are added shows in the sum.
   private static func sample(_ index: Int) -> [FloatTensor] {
-    [FloatTensor(shape: [4, 6], values: TensorStatisticsTests.values(24, seed: UInt64(index)))]
+    let size = Float(sign: .plus, exponent: index * 7 % 60, significand: 1)
+    let values = TensorStatisticsTests.values(24, seed: UInt64(index)).map { size * $0 }
+    return [FloatTensor(shape: [4, 6], values: values)]
   }
 
   /// Exactly what one thread that takes the samples in order would find.
@@ -80,7 +83,11 @@ import Testing
   @Test(arguments: [1, 2, 5, 100]) func orderedWork(_ threads: Int) throws {
     for count in [0, 1, 2, 50] {
       var consumed: [Int] = []
-      try OrderedWork.run(count: count, threads: threads, produce: { $0 * $0 }) { index, square in
+      try OrderedWork.run(count: count, threads: threads) { index in
+        // Every other one is overtaken by those that follow.
+        if index % 2 == 0 { Thread.sleep(forTimeInterval: 0.001) }
+        return index * index
+      } consume: { index, square in
         #expect(square == index * index)
         consumed.append(index)
       }

@@ -15,7 +15,7 @@ private struct GoldenFile<Case: Decodable>: Decodable {
 }
 
 /// A dyadic multiplier of a vector.
-struct GoldenMultiplier: Decodable {
+struct GoldenMultiplier: Decodable, Equatable {
   let m: Int32
   let s: Int32
 }
@@ -55,8 +55,7 @@ struct GoldenProgram: Sendable, CustomTestStringConvertible {
     _ opcode: Opcode, variant: UInt8 = 0, _ operands: [Int: Program.TensorIndex],
     _ parameters: Parameters, units: Int
   ) {
-    hand.step(opcode, operands, parameters, units: units)
-    hand.program.steps[hand.program.steps.count - 1].variant = variant
+    hand.step(opcode, variant: variant, operands, parameters, units: units)
   }
 
   /// Bytes of all inputs and outputs.

@@ -46,9 +46,11 @@ struct HandProgram: Sendable {
   }
 
   mutating func step<Parameters: BitwiseCopyable>(
-    _ opcode: Opcode, _ operands: [Int: Program.TensorIndex], _ parameters: Parameters, units: Int
+    _ opcode: Opcode, variant: UInt8 = 0, _ operands: [Int: Program.TensorIndex], _ parameters: Parameters,
+    units: Int
   ) {
     var step = Program.Step(opcode, origin: "by hand")
+    step.variant = variant
     step.operands = operands
     step.parameters = littleEndianBytes(parameters)
     step.units = units

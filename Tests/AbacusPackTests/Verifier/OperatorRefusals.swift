@@ -6,21 +6,21 @@ import AbacusFormat
 
 extension RefusalTests {
   /// Changes the tensor in a slot of the first operator with an opcode.
-  private static func operand(
+  static func operand(
     _ opcode: Opcode, _ slot: Int, _ name: String, _ status: AbacusFormat.Status = .corrupt,
     _ change: @escaping @Sendable (inout TensorRecord) -> Void
   ) -> Refusal {
     Refusal("\(opcode): \(name)", status) { $0.tensor($0.operand(opcode, slot), change) }
   }
 
-  private static func parameters<Record: BitwiseCopyable>(
+  static func parameters<Record: BitwiseCopyable>(
     _ opcode: Opcode, _ type: Record.Type, _ name: String,
     _ change: @escaping @Sendable (inout Record) -> Void
   ) -> Refusal {
     Refusal("\(opcode): \(name)") { $0.parameters(opcode, type, change) }
   }
 
-  private static func missing(_ opcode: Opcode, _ slot: Int) -> Refusal {
+  static func missing(_ opcode: Opcode, _ slot: Int) -> Refusal {
     Refusal("\(opcode): nothing in slot \(slot)") { editor in
       editor.step(editor.first(opcode)) { $0.operands[slot] = TensorRecord.none }
     }

@@ -61,7 +61,13 @@ enum SampleBlobs {
     return try Packer.pack(test.graph)
   }
 
-  static func all() throws -> [PackedModel] { [try image(), try sequence()] }
+  /// Decoding with a cache: three tokens at a time, in a loop over blocks of two.
+  static func attention() throws -> PackedModel {
+    let planned = PlannedProgram(DecoderProgram(rows: 3, unitsInLoop: 2).hand.program)
+    return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
+  }
+
+  static func all() throws -> [PackedModel] { [try image(), try sequence(), try attention()] }
 }
 
 /// A blob whose records can be changed, with both checksums repaired at the end.

@@ -242,7 +242,7 @@ final class GraphEditor {
   func apply(_ rules: [Rule]) throws {
     // Each round carries a change through the whole graph; what is left for the next are changes
     // that made others possible. The bound only guards against rules that undo each other.
-    for _ in 0..<1000 {
+    for _ in 0..<200 {
       var hasChanged = false
       for id in order() {
         for rule in rules where nodes[id] != nil {
@@ -253,13 +253,25 @@ final class GraphEditor {
     }
   }
 
-  /// The graph with its nodes in order, without the tensors that nothing uses.
+  /// The graph with its nodes in order, without the tensors that nothing uses, and with a name for
+  /// each run-time tensor that no other has.
   func finished() -> Graph {
     var result = Graph(name: name)
     var ids = [TensorID?](repeating: nil, count: tensors.count)
+    var names = Set((inputs + outputs).map { tensors[$0].name })
     func map(_ id: TensorID) -> TensorID {
-      if ids[id] == nil { ids[id] = result.add(tensors[id]) }
-      return ids[id]!
+      if let known = ids[id] { return known }
+      var tensor = tensors[id]
+      if !tensor.isConstant, !inputs.contains(id), !outputs.contains(id) {
+        var copy = 2
+        while !names.insert(tensor.name).inserted {
+          tensor.name = "\(tensors[id].name) \(copy)"
+          copy += 1
+        }
+      }
+      let new = result.add(tensor)
+      ids[id] = new
+      return new
     }
     result.inputs = inputs.map(map)
     result.position = position.map(map)

@@ -20,7 +20,7 @@ extension GraphEditor {
         .slice(
           starts: own.map { isRepeated[$0] ? 0 : starts[$0 + skipped] },
           strides: own.map { isRepeated[$0] ? 1 : strides[$0 + skipped] }),
-        [operand], shape: extents, name: tensors[operand].name, origin: node.origin)
+        [operand], shape: extents, name: "\(tensors[operand].name) (part)", origin: node.origin)
     }
     let keepsLast = shape(x).last == shape(y).last && strides.last == 1
     switch producer.operation {
@@ -35,7 +35,7 @@ extension GraphEditor {
       let extents = shape(y).dropLast() + [shape(operand).last!]
       inputs[0] = try emit(
         .slice(starts: starts, strides: strides), [operand], shape: Array(extents),
-        name: tensors[operand].name, origin: node.origin)
+        name: "\(tensors[operand].name) (part)", origin: node.origin)
     case .attention(let attributes):
       let rows = shape(x).count - 2
       guard keepsLast, !attributes.isCausal, producer.inputs.count < 5, let query = inputs[0],
@@ -43,7 +43,7 @@ extension GraphEditor {
       else { return false }
       inputs[0] = try emit(
         .slice(starts: starts, strides: strides), [query],
-        shape: shape(y).dropLast() + [shape(query).last!], name: tensors[query].name, origin: node.origin)
+        shape: shape(y).dropLast() + [shape(query).last!], name: "\(tensors[query].name) (part)", origin: node.origin)
     case .concatenation(let axis, .none):
       guard strides[axis] == 1 else { return false }
       var start = starts[axis]

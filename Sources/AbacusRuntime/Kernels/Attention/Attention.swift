@@ -13,7 +13,8 @@ public func runAttention(_ call: UnsafePointer<abacus_kernel_call>) {
   }
 }
 
-@inline(__always)
+/// Not inlined: the frames of both forms would add up.
+@inline(never)
 private func attend<Query: ProductElement>(_ call: Invocation, _: Query.Type) {
   let p = call.parameters(AttentionParameters.self)
   let queries: Elements<Query> = call.elements(Operands.input)

@@ -44,7 +44,11 @@ struct RowProduct {
   @inline(never)
   func one(_ x: Elements<Int8>, channels range: Range<Int>, _ output: MutableElements<Int8>) {
     let sumX = rowSum(x)
-    weights.products(x, channels: range) { n, sum in
+    let depth = weights.depth
+    for n in range {
+      let sum =
+        weights.isRowMajor
+        ? Int8.dot(x, weights.row(n), depth) : weights.dotProduct(row: n, x)
       output[n &- range.lowerBound] = finish(sum, rowSum: sumX, n)
     }
   }
@@ -62,9 +66,21 @@ struct RowProduct {
     }
     let sumX0 = rowSum(x0)
     let sumX1 = rowSum(x1)
-    weights.products(x0, x1, channels: range) { n, row, sum in
-      let output = row == 0 ? output0 : output1
-      output[n &- range.lowerBound] = finish(sum, rowSum: row == 0 ? sumX0 : sumX1, n)
+    let depth = weights.depth
+    var n = range.lowerBound
+    while n &+ 1 < range.upperBound {
+      let sums = Int8.dot(x0, x1, weights.row(n), weights.row(n &+ 1), depth)
+      let i = n &- range.lowerBound
+      output0[i] = finish(sums[0], rowSum: sumX0, n)
+      output0[i &+ 1] = finish(sums[1], rowSum: sumX0, n &+ 1)
+      output1[i] = finish(sums[2], rowSum: sumX1, n)
+      output1[i &+ 1] = finish(sums[3], rowSum: sumX1, n &+ 1)
+      n = n &+ 2
+    }
+    if n < range.upperBound {
+      let i = n &- range.lowerBound
+      output0[i] = finish(Int8.dot(x0, weights.row(n), depth), rowSum: sumX0, n)
+      output1[i] = finish(Int8.dot(x1, weights.row(n), depth), rowSum: sumX1, n)
     }
   }
 }

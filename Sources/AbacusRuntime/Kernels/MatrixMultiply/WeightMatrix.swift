@@ -32,7 +32,7 @@ struct WeightMatrix {
 
   /// `sum_k x[k] * w[n, k]` for any block size.
   @inline(never)
-  private func dotProduct<Element: ProductElement>(row n: Int, _ x: Elements<Element>) -> Int32 {
+  func dotProduct<Element: ProductElement>(row n: Int, _ x: Elements<Element>) -> Int32 {
     let group = elements.dropping(n / blockRows &* groupStride &+ n % blockRows &* blockColumns)
     var sum: Int32 = 0
     var k = 0
@@ -46,37 +46,5 @@ struct WeightMatrix {
       offset = offset &+ blockRows &* blockColumns
     }
     return sum
-  }
-
-  /// Calls `take(n, sum_k x[k] * w[n, k])` for each channel n of a range.
-  @inline(__always)
-  func products<Element: ProductElement>(
-    _ x: Elements<Element>, channels range: Range<Int>, _ take: (_ n: Int, _ sum: Int32) -> Void
-  ) {
-    for n in range {
-      take(n, isRowMajor ? Element.dot(x, row(n), depth) : dotProduct(row: n, x))
-    }
-  }
-
-  /// The same for two rows of a row-major matrix at once, so that each weight is loaded once for both:
-  /// `take(n, i, sum)` for row i.
-  @inline(__always)
-  func products<Element: ProductElement>(
-    _ x0: Elements<Element>, _ x1: Elements<Element>, channels range: Range<Int>,
-    _ take: (_ n: Int, _ row: Int, _ sum: Int32) -> Void
-  ) {
-    var n = range.lowerBound
-    while n &+ 1 < range.upperBound {
-      let sums = Element.dot(x0, x1, row(n), row(n &+ 1), depth)
-      take(n, 0, sums[0])
-      take(n &+ 1, 0, sums[1])
-      take(n, 1, sums[2])
-      take(n &+ 1, 1, sums[3])
-      n = n &+ 2
-    }
-    if n < range.upperBound {
-      take(n, 0, Element.dot(x0, row(n), depth))
-      take(n, 1, Element.dot(x1, row(n), depth))
-    }
   }
 }
