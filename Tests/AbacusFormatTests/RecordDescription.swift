@@ -107,5 +107,28 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
     RecordDescription(
       "18 requantize", RequantizeParameters.self,
       ["inputZeroPoint": \.inputZeroPoint, "multiplier": \.multiplier, "stage": \.stage]),
+    RecordDescription(
+      "19 project", ProjectParameters.self,
+      [
+        "stage": \.stage, "residualZeroPoint": \.residualZeroPoint,
+        "residualMultiplier": \.residualMultiplier, "residualShift": \.residualShift,
+        "branchMultiplier": \.branchMultiplier, "branchShift": \.branchShift,
+      ]),
+    RecordDescription(
+      "20 normalize", NormalizeParameters.self,
+      [
+        "stage": \.stage, "rowLength": \.rowLength, "inputZeroPoint": \.inputZeroPoint,
+        "epsilonLow": \.epsilonLow, "epsilonHigh": \.epsilonHigh, "rootStart": \.rootStart,
+      ]),
+    RecordDescription(
+      "21 activation", ActivationParameters.self,
+      [
+        "stage": \.stage, "multiplier": \.multiplier, "rowLength": \.rowLength,
+        "inputZeroPoint": \.inputZeroPoint, "inputMultiplier": \.inputMultiplier,
+        "inputShift": \.inputShift, "exponent": \.exponent, "isScaled": \.isScaled,
+      ]),
+    RecordDescription(
+      "25 embed", EmbedParameters.self,
+      ["stage": \.stage, "entries": \.entries, "rowLength": \.rowLength]),
   ]
 }

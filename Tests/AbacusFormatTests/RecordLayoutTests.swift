@@ -22,6 +22,10 @@ import Testing
     #expect(MemoryLayout<GatherParameters>.size == 20)
     #expect(MemoryLayout<SoftmaxParameters>.size == 12)
     #expect(MemoryLayout<RequantizeParameters>.size == 24)
+    #expect(MemoryLayout<ProjectParameters>.size == 36)
+    #expect(MemoryLayout<NormalizeParameters>.size == 36)
+    #expect(MemoryLayout<ActivationParameters>.size == 56)
+    #expect(MemoryLayout<EmbedParameters>.size == 24)
   }
 
   /// Arrays of records have no gaps, and parameter records need no more than word alignment.

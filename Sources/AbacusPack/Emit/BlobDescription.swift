@@ -70,6 +70,11 @@ public struct BlobDescription {
     return operand == TensorRecord.none ? nil : Int(operand)
   }
 
+  /// Type of the elements of an operand that the runtime has found there.
+  func type(_ index: Int, _ slot: Int) -> ElementType {
+    operand(index, slot).flatMap { ElementType(rawValue: tensors[$0].elementType) } ?? .int8
+  }
+
   /// The parameter record of an operator.
   public func parameters<Record: BitwiseCopyable>(_ index: Int, _: Record.Type) -> Record {
     let offset =

@@ -61,7 +61,13 @@ enum SampleBlobs {
     return try Packer.pack(test.graph)
   }
 
-  static func all() throws -> [PackedModel] { [try image(), try sequence()] }
+  /// Operators of rows, in a loop over blocks of two.
+  static func rows() throws -> PackedModel {
+    let planned = PlannedProgram(RowChain(rows: 5, unitsInLoop: 2).program.hand.program)
+    return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
+  }
+
+  static func all() throws -> [PackedModel] { [try image(), try sequence(), try rows()] }
 }
 
 /// A blob whose records can be changed, with both checksums repaired at the end.
