@@ -18,7 +18,7 @@ struct RowChain {
     self.rows = rows
     random = RandomCodes(seed: seed)
     last = (0, [], 0, .int8)
-    embed(entries: 5, width: 6)
+    embed(entries: 20, width: 6)
     let first = last
     normalize(.layer, .int8)
     project(5, .int16)

@@ -117,7 +117,7 @@ extension Refusal {
 
   private static let embeddings: [Refusal] = [
     .parameters(.embed, EmbedParameters.self, "no entries") { $0.entries = 0 },
-    .parameters(.embed, EmbedParameters.self, "more entries") { $0.entries = 6 },
+    .parameters(.embed, EmbedParameters.self, "more entries") { $0.entries = 21 },
     .parameters(.embed, EmbedParameters.self, "entries that wrap") { ($0.entries, $0.rowLength) = (1 << 31, 1 << 31) },
     .parameters(.embed, EmbedParameters.self, "no elements") { $0.rowLength = 0 },
     .parameters(.embed, EmbedParameters.self, "shift") { $0.stage.shift = 63 },
