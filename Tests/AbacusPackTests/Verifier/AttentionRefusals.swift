@@ -4,35 +4,13 @@ import AbacusFormat
 
 // Wrong parameters and operands of attention and of what surrounds it.
 
-extension RefusalTests {
-  static let attentionOperators = attentions + rotations + appends + wideBinaries + wideSoftmaxes
+extension Refusal {
+  static let attentionOperators: [Refusal] = attentions + rotations + appends + wideBinaries + wideSoftmaxes
 
   private static func attention(
     _ name: String, _ change: @escaping @Sendable (inout AttentionParameters) -> Void
   ) -> Refusal {
     parameters(.attention, AttentionParameters.self, name, change)
-  }
-
-  /// Changes the first operator with an opcode and a variant.
-  private static func form(
-    _ opcode: Opcode, _ variant: UInt8, _ name: String,
-    _ change: @escaping @Sendable (inout BlobEditor, Int) -> Void
-  ) -> Refusal {
-    Refusal("\(opcode), variant \(variant): \(name)") { editor in
-      let index = (0..<Int(editor.header.operatorCount)).first {
-        editor.record($0).opcode == opcode.rawValue && editor.record($0).variant == variant
-      }!
-      change(&editor, index)
-    }
-  }
-
-  private static func formParameters<Record: BitwiseCopyable>(
-    _ opcode: Opcode, _ variant: UInt8, _ type: Record.Type, _ name: String,
-    _ change: @escaping @Sendable (inout Record) -> Void
-  ) -> Refusal {
-    form(opcode, variant, name) { editor, index in
-      editor.edit(.parameters, Int(editor.record(index).parameterOffset), type, change)
-    }
   }
 
   private static func variant(_ opcode: Opcode, _ variant: UInt8) -> Refusal {

@@ -4,42 +4,49 @@ import Testing
 
 @testable import AbacusPack
 
+/// A change of a sound blob, and what the runtime says to it.
+struct Refusal: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  let status: AbacusFormat.Status
+  let change: @Sendable (inout BlobEditor) -> Void
+
+  init(
+    _ name: String, _ status: AbacusFormat.Status = .corrupt, _ change: @escaping @Sendable (inout BlobEditor) -> Void
+  ) {
+    testDescription = name
+    self.status = status
+    self.change = change
+  }
+
+  func expect(of blob: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) {
+    var editor = BlobEditor(blob)
+    change(&editor)
+    #expect(throws: status, sourceLocation: sourceLocation) { try Model.requirements(of: editor.sealed()) }
+  }
+}
+
 /// One wrong number at a time, with both checksums right: each has its verdict.
 @Suite struct RefusalTests {
-  /// A change of a sound blob, and what the runtime says to it.
-  struct Refusal: CustomTestStringConvertible, Sendable {
-    let testDescription: String
-    let status: Status
-    let change: @Sendable (inout BlobEditor) -> Void
-
-    init(_ name: String, _ status: Status = .corrupt, _ change: @escaping @Sendable (inout BlobEditor) -> Void) {
-      testDescription = name
-      self.status = status
-      self.change = change
-    }
-  }
-
-  private func expect(_ refusal: Refusal, of blob: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) {
-    var editor = BlobEditor(blob)
-    refusal.change(&editor)
-    #expect(throws: refusal.status, sourceLocation: sourceLocation) { try Model.requirements(of: editor.sealed()) }
-  }
-
-  @Test(arguments: structure + tensors)
+  @Test(arguments: Refusal.structure + Refusal.tensors)
   func structure(refusal: Refusal) throws {
-    for model in try SampleBlobs.all() { expect(refusal, of: model.blob) }
+    for model in try SampleBlobs.all() { refusal.expect(of: model.blob) }
   }
 
-  @Test(arguments: imageOperators)
-  func imageOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.image().blob) }
+  @Test(arguments: Refusal.imageOperators)
+  func imageOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.image().blob) }
 
-  @Test(arguments: sequenceOperators)
-  func sequenceOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.sequence().blob) }
+  @Test(arguments: Refusal.sequenceOperators)
+  func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
-  @Test(arguments: attentionOperators)
-  func attentionOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.attention().blob) }
+  @Test(arguments: Refusal.attentionOperators)
+  func attentionOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.attention().blob) }
 
-  static let structure = [
+  @Test(arguments: Refusal.rowOperators)
+  func rowOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.rows().blob) }
+}
+
+extension Refusal {
+  static let structure: [Refusal] = [
     Refusal("magic", .notAModel) { $0.header.magic ^= 1 },
     Refusal("older version", .unsupportedVersion) { $0.header.formatVersion = 0 },
     Refusal("newer version", .unsupportedVersion) { $0.header.formatVersion = 2 },
@@ -89,7 +96,7 @@ import Testing
     Refusal("opcode 255", .unsupportedOperator) { $0.step(0) { $0.opcode = 255 } },
   ]
 
-  static let tensors = [
+  static let tensors: [Refusal] = [
     Refusal("type 0") { $0.tensor(0) { $0.elementType = 0 } },
     Refusal("type 7") { $0.tensor(0) { $0.elementType = 7 } },
     Refusal("placement 0") { $0.tensor(0) { $0.placement = 0 } },
