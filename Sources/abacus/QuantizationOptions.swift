@@ -75,6 +75,9 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A tensor that is to have 16 bits.", valueName: "name"))
   var int16: [String] = []
 
+  @Option(help: ArgumentHelp("Give 16 bits to activations of transformers that 8 leave with less signal to noise.", valueName: "decibels"))
+  var int16Below = 30.0
+
   @Flag(inversion: .prefixedNo, help: "Correct biases for what rounding the weights takes away on average.")
   var biasCorrection = true
 
@@ -122,6 +125,7 @@ struct QuantizationOptions: ParsableArguments {
     result.outputBits = outputBits
     result.correctsBias = biasCorrection
     result.wideTensors = Set(int16)
+    result.wideBelow = int16Below
     return result
   }
 }

@@ -29,7 +29,7 @@ import Testing
       try bench.refuses(["pack", none, "-o", "new.abm"], .file, saying: "\(none): no such file")
       try bench.refuses(["pack", "folder", "-o", "new.abm"], .file, saying: "folder: is a directory")
       try bench.refuses(["pack", "empty", "-o", "new.abm"], .file, saying: "empty: is empty")
-      try bench.refuses(["pack", "text.txt", "-o", "new.abm"], .malformed, saying: "text.txt is not a TFLite model")
+      try bench.refuses(["pack", "text.txt", "-o", "new.abm"], .malformed, saying: "text.txt is no model that can be read")
       try bench.refuses(
         ["pack", "model.abm", "-o", "new.abm"], .file, saying: "model.abm is packed already", "abacus inspect")
       try bench.refuses(

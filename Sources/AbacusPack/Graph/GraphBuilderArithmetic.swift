@@ -2,13 +2,19 @@
 
 extension GraphBuilder {
   mutating func unary(_ function: UnaryFunction, _ x: Graph.TensorID) throws -> Graph.TensorID {
-    try add(.unary(function), [x], shape: shape(x), type: numberType([x]))
+    if let result = try beforeTranspose(x, { try $0.unary(function, $1) }) { return result }
+    return try add(.unary(function), [x], shape: shape(x), type: numberType([x]))
   }
 
   mutating func binary(
     _ function: BinaryFunction, _ a: Graph.TensorID, _ b: Graph.TensorID
   ) throws -> Graph.TensorID {
     if function == .multiply, let source = cancelled(a, b) { return source }
+    if let result = try beforeTransposes([a, b], { builder, operands, _ in
+      try builder.binary(function, operands[0], operands[1])
+    }) {
+      return result
+    }
     let result = try add(
       .binary(function, .none), [a, b], shape: Shapes.broadcast(shape(a), shape(b)),
       type: numberType([a, b]))
@@ -55,6 +61,11 @@ extension GraphBuilder {
     _ x: Graph.TensorID, type: DataType, quantization: Quantization? = nil
   ) throws -> Graph.TensorID {
     if self[x].type == type, self[x].quantization == quantization { return x }
+    if quantization?.isPerTensor != false,
+      let result = try beforeTranspose(x, { try $0.requantize($1, type: type, quantization: quantization) })
+    {
+      return result
+    }
     return try add(.requantize, [x], shape: shape(x), type: type, quantization: quantization)
   }
 
@@ -71,6 +82,15 @@ extension GraphBuilder {
     }
     for axis in axes { reduced[axis] = 1 }
     let result = keeps ? reduced : reduced.indices.filter { !axes.contains($0) }.map { reduced[$0] }
+    let before = try beforeTransposes([x]) { builder, operands, permutation in
+      try builder.reduce(kind, operands[0], axes: axes.map { permutation[$0] }.sorted())
+    }
+    if let before { return try reshape(before, result) }
+    // The largest or smallest of some integers is one of them.
+    if kind == .maximum || kind == .minimum, let quantization = self[x].quantization, quantization.isPerTensor {
+      return try add(
+        .reduce(kind, axes: axes), [x], shape: result, type: self[x].type, quantization: quantization)
+    }
     return try add(.reduce(kind, axes: axes), [x], shape: result, type: numberType([x]))
   }
 

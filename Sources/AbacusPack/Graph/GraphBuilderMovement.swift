@@ -17,6 +17,12 @@ extension GraphBuilder {
       throw PackError(.malformed, "cannot give the shape \(target) to \(old)")
     }
     if new == old { return x }
+    if let producer = producers[x], graph.nodes[producer].operation == .reshape,
+      let source = graph.nodes[producer].inputs[0], self[x].quantization?.isPerTensor != false
+    {
+      // Two in a row are one, or none.
+      return try reshape(source, new)
+    }
     return try move(.reshape, x, new) { axis in
       // The dimension that has as many elements before it, and the same extent.
       new.indices.first { new[$0] == old[axis] && new[..<$0].reduce(1, *) == old[..<axis].reduce(1, *) }
@@ -30,6 +36,11 @@ extension GraphBuilder {
       throw PackError(.malformed, "\(permutation) is not a permutation of \(old.count) dimensions")
     }
     if permutation == Array(old.indices) { return x }
+    let extended = permutation.filter { old[$0] != 1 }
+    if extended == extended.sorted(), self[x].quantization?.isPerTensor != false {
+      // Only dimensions of extent 1 change their places.
+      return try reshape(x, permutation.map { old[$0] })
+    }
     if let producer = producers[x], case .transpose(let first) = graph.nodes[producer].operation,
       let source = graph.nodes[producer].inputs[0]
     {
@@ -68,6 +79,11 @@ extension GraphBuilder {
     }
     let parts = parts.filter { !shape($0).contains(0) }
     if parts.count == 1 { return parts[0] }
+    if let result = try beforeTransposes(parts, { builder, operands, permutation in
+      try builder.concatenate(operands, axis: permutation[axis])
+    }) {
+      return result
+    }
     let kinds = parts.map { (self[$0].type, self[$0].quantization) }
     let keeps = kinds.allSatisfy { $0 == self[first].type && $1 == self[first].quantization && $1?.isPerTensor != false }
     let type = try keeps ? self[first].type : numberType(parts)

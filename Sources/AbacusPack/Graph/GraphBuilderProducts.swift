@@ -75,7 +75,11 @@ extension GraphBuilder {
   ) throws -> Graph.TensorID {
     let input = shape(x)
     guard input.count == 4 else { throw PackError(.malformed, "the input must be [n, height, width, channels]") }
-    return try add(.pool(kind, window, .none), [x], shape: [input[0]] + extents + [input[3]])
+    // The largest of some integers is one of them.
+    let chooses = kind == .max && self[x].quantization?.isPerTensor == true
+    return try add(
+      .pool(kind, window, .none), [x], shape: [input[0]] + extents + [input[3]],
+      type: chooses ? self[x].type : .float32, quantization: chooses ? self[x].quantization : nil)
   }
 
   private func checkBias(_ bias: Graph.TensorID?, channels: Int) throws {

@@ -91,6 +91,8 @@ private struct QuantizationSettling {
   private var producers: [Graph.TensorID: Int] = [:]
   private var readers: [Int]
   private var removed: Set<Int> = []
+  /// Nodes that come before all others.
+  private var first: [Node] = []
   /// Tensors in whose place others are read.
   private var replacements: [Graph.TensorID: Graph.TensorID] = [:]
 
@@ -112,7 +114,7 @@ private struct QuantizationSettling {
       return id
     }
     graph.outputs = graph.outputs.map(current)
-    graph.nodes = graph.nodes.indices.filter { !removed.contains($0) }.map { index in
+    graph.nodes = first + graph.nodes.indices.filter { !removed.contains($0) }.map { index in
       var node = graph.nodes[index]
       node.inputs = node.inputs.map { $0.map(current) }
       return node
@@ -123,9 +125,9 @@ private struct QuantizationSettling {
   private mutating func settle(_ index: Int) {
     let target = graph.nodes[index].outputs[0]
     guard let source = graph.nodes[index].inputs[0], graph.tensors[source].type == .float32,
-      let quantization = graph.tensors[target].quantization, quantization.isPerTensor,
-      var (producer, path) = origin(of: source)
+      let quantization = graph.tensors[target].quantization, quantization.isPerTensor
     else { return }
+    guard var (producer, path) = origin(of: source) else { return settleInput(index, source, target) }
     if let activation = graph.nodes[producer].operation.clamp, let input = graph.nodes[producer].inputs[0],
       let (before, more) = origin(of: input), let fused = graph.nodes[before].operation.adding(activation)
     {
@@ -136,15 +138,47 @@ private struct QuantizationSettling {
       producer = before
     }
     fuseBias(producer, &path)
+    retype(path, as: target)
+    replace(index, target, by: replacements[source] ?? source)
+  }
+
+  private mutating func retype(_ path: [Graph.TensorID], as target: Graph.TensorID) {
     for id in path {
       graph.tensors[id].type = graph.tensors[target].type
-      graph.tensors[id].quantization = quantization
+      graph.tensors[id].quantization = graph.tensors[target].quantization
     }
-    let last = replacements[source] ?? source
-    graph.tensors[last].name = graph.tensors[target].name
-    replacements[target] = last
-    readers[last] += readers[target] - 1
+  }
+
+  /// Lets a tensor stand for the result of a quantising node, which goes.
+  private mutating func replace(_ index: Int, _ target: Graph.TensorID, by id: Graph.TensorID) {
+    graph.tensors[id].name = graph.tensors[target].name
+    replacements[target] = id
+    readers[id] += readers[target] - 1
     removed.insert(index)
+  }
+
+  /// An input of the model that is moved and then quantised is quantised first.
+  private mutating func settleInput(_ index: Int, _ source: Graph.TensorID, _ target: Graph.TensorID) {
+    var path: [Graph.TensorID] = []
+    var id = source
+    while readers[id] == 1, let producer = producers[id], let input = graph.nodes[producer].inputs[0] {
+      switch graph.nodes[producer].operation {
+      case .reshape, .transpose: break
+      default: return
+      }
+      path.append(id)
+      id = input
+    }
+    guard let last = path.last, let mover = producers[last], readers[id] == 1, graph.inputs.contains(id) else { return }
+    var tensor = graph.tensors[target]
+    tensor.shape = graph.tensors[id].shape
+    tensor.name = graph.tensors[id].name + " (quantised)"
+    let quantized = graph.add(tensor)
+    readers.append(1)
+    first.append(Node(.requantize, inputs: [id], outputs: [quantized], origin: graph.nodes[index].origin))
+    graph.nodes[mover].inputs[0] = quantized
+    retype(path, as: target)
+    replace(index, target, by: source)
   }
 
   /// The node that computes a real value that nothing else reads, through nodes that only move it,
@@ -159,6 +193,9 @@ private struct QuantizationSettling {
       case .reshape, .transpose:
         guard let input = node.inputs[0] else { return nil }
         id = input
+      case .concatenation where node.inputs.allSatisfy({ $0.map { graph.tensors[$0].quantization != nil } ?? false }):
+        // Parts with different scales.
+        return (producer, path)
       case .slice, .gather, .concatenation, .pad, .requantize: return nil
       default: return (producer, path)
       }

@@ -70,10 +70,8 @@ extension ONNXTranslator {
   mutating func cast() throws -> Graph.TensorID {
     try expect(inputs: 1...1)
     guard let code = try site.int("to") else { throw PackError(.malformed, "the attribute to is missing") }
-    guard code != 21, code != 22 else {
-      throw PackError(.unsupported, "casts to integers of 4 bits are not supported")
-    }
-    return try cast(to: ONNXTensorSource.type(ofCode: Int32(truncatingIfNeeded: code)))
+    let type = try ONNXTensorSource.type(ofCode: Int32(truncatingIfNeeded: code))
+    return try cast(to: ONNXTensorSource.isNarrow(Int32(truncatingIfNeeded: code)) ? .int4 : type)
   }
 
   mutating func castLike() throws -> Graph.TensorID {
@@ -84,6 +82,7 @@ extension ONNXTranslator {
 
   private mutating func cast(to type: DataType) throws -> Graph.TensorID {
     let input = try tensor(0)
+    guard type != .int4 else { throw PackError(.unsupported, "casts to integers of 4 bits are not supported") }
     if input.type == type || type == .float32 { return try build.requantize(id(0), type: type) }
     if type == .bool { return try isNotZero(id(0)) }
     if input.type == .bool || input.isPlainInteger { return try build.requantize(id(0), type: type) }

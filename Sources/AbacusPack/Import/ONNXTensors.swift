@@ -44,6 +44,11 @@ final class ONNXTensorSource {
     }
   }
 
+  /// True for types of which two elements share a byte; only constants have them.
+  static func isNarrow(_ code: Int32) -> Bool {
+    [ONNXTensorProto.DataType.int4.rawValue, ONNXTensorProto.DataType.uint4.rawValue].contains(Int(code))
+  }
+
   func tensor(_ proto: ONNXTensorProto) throws -> Tensor {
     func fail(_ kind: PackError.Kind, _ what: String) -> PackError {
       PackError(kind, "constant \"\(proto.name)\" \(proto.dims.prefix(16).map(Int.init)): \(what)")

@@ -29,6 +29,9 @@ struct ONNXTranslator {
       let type: DataType
       do {
         type = try ONNXTensorSource.type(ofCode: input.type.tensorType.elemType)
+        guard !ONNXTensorSource.isNarrow(input.type.tensorType.elemType) else {
+          throw PackError(.unsupported, "integers of 4 bits are supported as constants only")
+        }
       } catch let error as PackError {
         throw PackError(error.kind, "the input \"\(input.name)\" of the model: \(error.description)")
       }

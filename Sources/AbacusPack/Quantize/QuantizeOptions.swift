@@ -13,6 +13,9 @@ public struct QuantizeOptions: Sendable, Equatable {
   public var outputBits: Int?
   /// Adds to each bias what rounding the weights takes away on average (arXiv 1906.04721, section 4.2).
   public var correctsBias = true
+  /// Activations of transformers get 16 bits where 8 would leave a signal-to-noise ratio below this,
+  /// in decibels, and where their readers take 16 bits.
+  public var wideBelow = 30.0
   /// Tensors, by name, that are to have 16 bits.
   public var wideTensors: Set<String> = []
 

@@ -23,7 +23,7 @@ public struct Quantizer {
     self.graph = graph
     self.calibration = calibration
     self.options = options
-    roles = TensorRoles(graph, options)
+    roles = TensorRoles(graph, options, calibration)
     scales = SharedScales(graph, roles, calibration, options)
     result = graph
     result.nodes = []
@@ -215,9 +215,11 @@ public struct Quantizer {
     result.nodes.append(node)
   }
 
-  /// Matrix products take int8, or int16 where it was asked for.
+  /// Matrix products take int8 of the residual stream; other tensors of 16 bits have them for a reason.
   private mutating func narrowProductInput(_ node: inout Node) {
-    guard let id = node.inputs[0], !options.wideTensors.contains(result.tensors[id].name) else { return }
+    guard let id = node.inputs[0] else { return }
+    let isPlainProduct = if case .fullyConnected = node.operation { true } else { false }
+    if isPlainProduct, id < graph.tensors.count, !roles.residual.contains(id) { return }
     narrow(&node, 0)
   }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// How a range of values is chosen from what was seen.
 public enum RangeMethod: Sendable, Equatable {
   /// Everything that was seen.
@@ -53,6 +55,22 @@ extension TensorStatistics {
       let first = lowest - Double(zeroPoint)
       return Histogram.squaredError(buckets, scale: scale, steps: first...(first + steps))
     }
+  }
+
+  /// Power of the values over power of the error, in decibels, that rounding to a grid of 8 bits leaves.
+  ///
+  /// - Parameter isSymmetric: the grid has no zero point.
+  public func signalToNoise(isSymmetric: Bool, _ method: RangeMethod) -> Double {
+    let (low, high) = (Self.sane(Double(minimum)), Self.sane(Double(maximum)))
+    let buckets = Self.merged(histograms).buckets(within: low...max(low, high))
+    let signal = buckets.reduce(0) { sum, bucket in
+      let middle = (bucket.low + bucket.high) / 2
+      return sum + Double(bucket.count) * middle * middle
+    }
+    let (scale, zeroPoint) = isSymmetric ? (symmetricScale(bits: 8, method), 0) : asymmetric(method)
+    let first = -128 - Double(zeroPoint)
+    let noise = Histogram.squaredError(buckets, scale: scale, steps: first...(first + 255))
+    return noise > 0 && signal > 0 ? 10 * log10(signal / noise) : .infinity
   }
 
   // MARK: Parts

@@ -33,7 +33,8 @@ struct TensorRoles {
   private(set) var residual: Set<Graph.TensorID> = []
   private(set) var roles: [TensorRole]
 
-  init(_ graph: Graph, _ options: QuantizeOptions) {
+  /// - Parameter calibration: what the tensors look like; without it none is widened.
+  init(_ graph: Graph, _ options: QuantizeOptions, _ calibration: Calibration? = nil) {
     self.graph = graph
     self.options = options
     var producers = [Int?](repeating: nil, count: graph.tensors.count)
@@ -53,6 +54,63 @@ struct TensorRoles {
     }
     for node in graph.nodes {
       for id in node.outputs where graph.tensors[id].type == .float32 { roles[id] = role(of: id, from: node) }
+    }
+    if let calibration, !residual.isEmpty { widen(calibration) }
+  }
+
+  // MARK: Widths
+
+  /// Gives 16 bits to what loses too much with 8, where producer and readers have a form for it.
+  private mutating func widen(_ calibration: Calibration) {
+    for id in graph.tensors.indices {
+      guard let producer = producers[id], canGiveWide(graph.nodes[producer]) else { continue }
+      let statistics = calibration[id]
+      switch roles[id] {
+      case .symmetric(bits: 8), .asymmetric:
+        let isSymmetric = roles[id] != .asymmetric
+        let isNoisy = statistics.signalToNoise(isSymmetric: isSymmetric, options.range) < options.wideBelow
+        let isNamed = options.wideTensors.contains(graph.tensors[id].name)
+        guard isNoisy || isNamed, consumers[id].allSatisfy({ takesWide(graph.nodes[$0], id) }) else { continue }
+        roles[id] = .symmetric(bits: 16)
+      case .heads(let heads, bits: 8):
+        // Queries may have 16 bits; keys and values have 8.
+        guard consumers[id].count == 1, graph.nodes[consumers[id][0]].inputs[0] == id,
+          statistics.signalToNoise(isSymmetric: true, options.range) < options.wideBelow
+        else { continue }
+        roles[id] = .heads(heads, bits: 16)
+      default: continue
+      }
+    }
+  }
+
+  private func canGiveWide(_ node: Node) -> Bool {
+    switch node.operation {
+    case .fullyConnected, .layerNormalization, .rmsNormalization, .attention, .rotary, .binary(.add, _),
+      .binary(.multiply, _):
+      true
+    case .unary(let function): function.isGated && node.inputs[0].map { roles[$0].isWide } == true
+    default: false
+    }
+  }
+
+  private func takesWide(_ node: Node, _ id: Graph.TensorID) -> Bool {
+    switch node.operation {
+    case .fullyConnected: node.inputs[0] == id && holdsWide(node)
+    case .layerNormalization, .rmsNormalization, .binary(.add, _), .binary(.multiply, _): true
+    default: false
+    }
+  }
+
+  /// A product of 16-bit inputs with these weights fits 32 bits.
+  private func holdsWide(_ node: Node) -> Bool {
+    guard let id = node.inputs[1], graph.tensors[id].isConstant, let weights = try? graph.tensors[id].reals(),
+      let depth = graph.tensors[id].shape.last
+    else { return false }
+    return stride(from: 0, to: weights.count, by: depth).allSatisfy { start in
+      let row = weights[start..<start + depth].lazy.map(\.magnitude)
+      let (sum, largest) = (row.reduce(0, +), row.max() ?? 0)
+      // Rounding may add half a step to each weight; half of the range is left for the bias.
+      return largest == 0 || (sum / largest * 127 + Double(depth) / 2) * 32_768 < 0x1p30
     }
   }
 
@@ -110,7 +168,6 @@ struct TensorRoles {
   private func role(of id: Graph.TensorID, from node: Node) -> TensorRole {
     if isFused(id) { return .accumulator }
     if residual.contains(id) { return .symmetric(bits: options.residualBits) }
-    if options.wideTensors.contains(graph.tensors[id].name) { return .symmetric(bits: 16) }
     switch node.operation {
     case .fullyConnected, .convolution, .depthwiseConvolution:
       return roleOfProduct(id)

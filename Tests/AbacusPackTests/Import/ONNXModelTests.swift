@@ -53,7 +53,8 @@ struct ONNXModelTests {
       let (output, expected) = (try evaluator.evaluate([input])[0], try reference.evaluate([input])[0])
       #expect(output.shape == expected.shape)
       for (value, right) in zip(output.values, expected.values) {
-        #expect(abs(value - right) < 1e-3 * max(1, abs(right)), "image \(sample)")
+        let tolerance = 1e-3 * max(1, abs(right))
+        #expect(abs(value - right) < tolerance, "image \(sample)")
       }
     }
   }

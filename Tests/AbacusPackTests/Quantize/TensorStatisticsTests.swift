@@ -58,8 +58,8 @@ import Testing
     #expect(statistics.nonFiniteCount == 3)
     #expect(statistics.minimum == -2)
     #expect(statistics.maximum == 4)
-    let third = 1.0 / 3
-    #expect(statistics.channelMean == [third, 2 * third])
+    let means: [Double] = [1.0 / 3, 2.0 / 3]
+    #expect(statistics.channelMean == means)
     #expect(statistics.histograms[0].buckets(within: -9...9).map(\.count) == [1, 1, 1])
     #expect(statistics.symmetricScale(bits: 8, .minMax) == 4.0 / 127)
   }

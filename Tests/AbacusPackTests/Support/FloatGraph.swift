@@ -63,7 +63,9 @@ struct FloatGraph {
     return add(.binary(function, .none), [a, b], zip(wide[0], wide[1]).map { $0 == 1 ? $1 : $0 })
   }
 
-  mutating func reshape(_ x: ID, _ shape: [Int]) -> ID { add(.reshape, [x], shape) }
+  mutating func reshape(_ x: ID, _ shape: [Int], type: DataType = .float32) -> ID {
+    add(.reshape, [x], shape, type: type)
+  }
 
   mutating func transpose(_ x: ID, _ permutation: [Int]) -> ID {
     add(.transpose(permutation: permutation), [x], permutation.map { shape(x)[$0] })
@@ -157,7 +159,7 @@ struct FloatGraph {
   @discardableResult
   mutating func canonical(
     _ outputs: ID..., options: CanonicalOptions? = nil, tolerance: Float = 1e-4,
-    _ comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
+    comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> Graph {
     if !outputs.isEmpty { graph.outputs = outputs }
     // Samples fit both graphs only where the boundary stays.

@@ -41,7 +41,10 @@ enum RandomFloatGraph {
     case 11:
       let axes = (0...last).filter { _ in test.random(0...1) == 0 }
       let keeps = test.random(0...1) == 0 || axes.count == shape.count
-      return axes.isEmpty ? test.mean(x) : test.reduce(test.pick([.mean, .sum, .maximum]), x, axes, keeps: keeps)
+      return axes.isEmpty
+        ? test.mean(x)
+        : test.reduce(test.pick([.mean, .sum, .maximum]), x, axes, keeps: keeps)
+        .nonScalar(&test)
     case 12: return test.linear(x, test.random(1...4))
     case 13: return test.fullyConnected(x, test.random(1...4))
     case 14: return test.random(0...1) == 0 ? test.softmax(x) : test.layerNormalization(x)

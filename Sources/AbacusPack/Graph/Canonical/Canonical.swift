@@ -20,18 +20,19 @@ extension Graph {
   /// - Throws: `PackError` where a node on constants cannot be evaluated.
   public func canonical(_ options: CanonicalOptions = CanonicalOptions()) throws -> Graph {
     let editor = GraphEditor(self)
-    let local = GraphEditor.local
-    try editor.apply(local)
+    var rules = GraphEditor.local
+    try editor.apply(rules)
     // Attention collects factors that would otherwise become part of weights.
-    try editor.apply(local + GraphEditor.blocks)
-    try editor.apply(local + GraphEditor.blocks + GraphEditor.folding)
-    try editor.apply(local + GraphEditor.folding + GraphEditor.selection)
-    if options.foldsNormalizationScale {
-      try editor.apply([{ $0.foldNormalizationScale }])
-    }
+    rules += GraphEditor.blocks
+    try editor.apply(rules)
+    rules += GraphEditor.folding
+    try editor.apply(rules)
+    rules += GraphEditor.selection
+    try editor.apply(rules)
+    if options.foldsNormalizationScale { try editor.apply([{ $0.foldNormalizationScale }]) }
     if options.channelsLastBoundary {
       try editor.layBoundaryChannelsLast()
-      try editor.apply(local + GraphEditor.folding)
+      try editor.apply(rules)
     }
     editor.orderOperands()
     return editor.finished()

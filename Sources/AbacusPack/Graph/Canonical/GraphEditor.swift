@@ -242,7 +242,7 @@ final class GraphEditor {
   func apply(_ rules: [Rule]) throws {
     // Each round carries a change through the whole graph; what is left for the next are changes
     // that made others possible. The bound only guards against rules that undo each other.
-    for _ in 0..<1000 {
+    for _ in 0..<200 {
       var hasChanged = false
       for id in order() {
         for rule in rules where nodes[id] != nil {

@@ -74,6 +74,8 @@ extension GraphEditor {
     default:
       return false
     }
+    // Rows keep the dimension that `liftRows` has given them.
+    guard result.count != 2 || result[0] == 1 else { return false }
     if inputs[0] == reshaped { inputs[0] = x }
     let moved = try emit(operation, inputs, shape: result, name: tensors[y].name, origin: node.origin)
     try define(y, .reshape, [moved], origin: node.origin)
