@@ -27,26 +27,18 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 
 /// One wrong number at a time, with both checksums right: each has its verdict.
 @Suite struct RefusalTests {
-  @Test(arguments: Refusal.structure + Refusal.tensors)
+  @Test(arguments: structure + tensors)
   func structure(refusal: Refusal) throws {
     for model in try SampleBlobs.all() { refusal.expect(of: model.blob) }
   }
 
-  @Test(arguments: Refusal.imageOperators)
+  @Test(arguments: imageOperators)
   func imageOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.image().blob) }
 
-  @Test(arguments: Refusal.sequenceOperators)
+  @Test(arguments: sequenceOperators)
   func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
-  @Test(arguments: Refusal.attentionOperators)
-  func attentionOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.attention().blob) }
-
-  @Test(arguments: Refusal.rowOperators)
-  func rowOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.rows().blob) }
-}
-
-extension Refusal {
-  static let structure: [Refusal] = [
+  static let structure = [
     Refusal("magic", .notAModel) { $0.header.magic ^= 1 },
     Refusal("older version", .unsupportedVersion) { $0.header.formatVersion = 0 },
     Refusal("newer version", .unsupportedVersion) { $0.header.formatVersion = 2 },
@@ -96,7 +88,7 @@ extension Refusal {
     Refusal("opcode 255", .unsupportedOperator) { $0.step(0) { $0.opcode = 255 } },
   ]
 
-  static let tensors: [Refusal] = [
+  static let tensors = [
     Refusal("type 0") { $0.tensor(0) { $0.elementType = 0 } },
     Refusal("type 7") { $0.tensor(0) { $0.elementType = 7 } },
     Refusal("placement 0") { $0.tensor(0) { $0.placement = 0 } },
