@@ -31,15 +31,22 @@ public struct PostTraining: Sendable {
         "\(path): the samples are images; say with --mean and --deviation how the model wants pixels of 0...1 "
           + "normalised (0 and 1 where it takes them as they are)")
     }
+    let calibration = try calibrate(prepared, reader)
+    guard let balance = quantize.equalization else { return (prepared, calibration) }
+    let even = try Equalization.apply(prepared, calibration, balance: balance)
+    return (even, try calibrate(even, reader))
+  }
+
+  private func calibrate(_ graph: Graph, _ reader: SampleReader) throws -> Calibration {
     let count = min(sampleLimit ?? reader.count, reader.count)
-    let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
-    let calibration = try Calibration(
-      prepared,
+    let shapes = graph.inputs.map { graph.tensors[$0].shape }
+    return try Calibration(
+      graph,
       samples: { index in
         zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-      }, count: count, progress: ProgressLine("calibrating", total: count), channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
+      }, count: count, progress: ProgressLine("calibrating", total: count),
+      channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
       observesScores: quantize.arithmetic.softmax != .refined)
-    return (prepared, calibration)
   }
 
   /// The canonical form, with what normalises pixels at its front.

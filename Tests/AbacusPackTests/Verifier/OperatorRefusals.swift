@@ -27,8 +27,30 @@ extension Refusal {
 
 // Wrong parameters and operands of each operator.
 
-extension RefusalTests {
-  static let imageOperators =
+extension Refusal {
+  /// Changes the first operator with an opcode and a variant.
+  static func form(
+    _ opcode: Opcode, _ variant: UInt8, _ name: String,
+    _ change: @escaping @Sendable (inout BlobEditor, Int) -> Void
+  ) -> Refusal {
+    Refusal("\(opcode), variant \(variant): \(name)") { editor in
+      let index = (0..<Int(editor.header.operatorCount)).first {
+        editor.record($0).opcode == opcode.rawValue && editor.record($0).variant == variant
+      }!
+      change(&editor, index)
+    }
+  }
+
+  static func formParameters<Record: BitwiseCopyable>(
+    _ opcode: Opcode, _ variant: UInt8, _ type: Record.Type, _ name: String,
+    _ change: @escaping @Sendable (inout Record) -> Void
+  ) -> Refusal {
+    form(opcode, variant, name) { editor, index in
+      editor.edit(.parameters, Int(editor.record(index).parameterOffset), type, change)
+    }
+  }
+
+  static let imageOperators: [Refusal] =
     [Opcode.convolution, .depthwiseConvolution].flatMap { opcode -> [Refusal] in
       let type = ConvolutionParameters.self
       return [
@@ -75,7 +97,7 @@ extension RefusalTests {
       Refusal.parameters(.softmax, SoftmaxParameters.self, "shift") { $0.shift = 0 },
     ]
 
-  static let sequenceOperators =
+  static let sequenceOperators: [Refusal] =
     [Opcode.add, .multiply, .squaredDifference, .maximum, .minimum, .prelu].flatMap { opcode -> [Refusal] in
       let type = BinaryParameters.self
       return [

@@ -38,9 +38,6 @@ struct Refusal: CustomTestStringConvertible, Sendable {
   @Test(arguments: sequenceOperators)
   func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
-  @Test(arguments: attentionOperators)
-  func attentionOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.attention().blob) }
-
   static let structure = [
     Refusal("magic", .notAModel) { $0.header.magic ^= 1 },
     Refusal("older version", .unsupportedVersion) { $0.header.formatVersion = 0 },

@@ -61,6 +61,15 @@ import Testing
       let masked = test.binary(.add, scores, test.constant([1, 1, tokens, tokens], mask))
       return join(&test, test.product(test.softmax(masked), parts[2]))
     }),
+    ("selected scores, causal", "attention heads 2 scale 1.0 causal", { test, x in
+      let (q, k, v) = (test.linear(x, 8), test.linear(x, 8), test.linear(x, 8))
+      let (a, b, c) = (split(&test, q), split(&test, k), split(&test, v))
+      let condition = test.graph.add(
+        Tensor(name: "mask", shape: [tokens, tokens], type: .bool, data: mask.map { $0 == 0 ? 1 : 0 }))
+      let scores = test.product(a, turned(&test, b))
+      let selected = test.add(.select, [condition, scores, test.scalar(-1e9)], test.shape(scores))
+      return join(&test, test.product(test.softmax(selected), c))
+    }),
     ("grouped keys and values", "attention heads 2 of 1 scale 0.5", { test, x in
       let (q, k, v) = (test.linear(x, 8), test.linear(x, 4), test.linear(x, 4))
       let a = split(&test, q)
