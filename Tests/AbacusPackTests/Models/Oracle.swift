@@ -11,7 +11,7 @@ enum Oracle {
   static let hint: Comment = "numpy is not installed: tools/oracle --prepare"
 
   /// Runs a script of tools/ with numpy.
-  static func run(_ script: String, _ arguments: String...) throws {
+  static func run(_ script: String, _ arguments: [String]) throws {
     let path = TestFolder.package.appending(path: "tools/\(script)").path(percentEncoded: false)
     let outcome = try Tool(path: python).run([path] + arguments, timeLimit: 300)
     try #require(outcome.status == 0, "\(script): \(outcome.errors)")

@@ -61,6 +61,27 @@ struct OracleTests {
     }
   }
 
+  /// The interpreter itself computes the golden vectors, and every operator of rows in a loop.
+  @Test func goldenVectors() throws {
+    let programs =
+      try GoldenAttentionTests.programs.get() + GoldenTransformerTests.programs.get() + NormalizeTests.variances()
+      + [RowChain(rows: 5, unitsInLoop: 2).program]
+    for program in programs {
+      try TestFolder.temporary { folder in
+        try Data(try program.hand.blob()).write(to: URL(filePath: "\(folder)/model.abm"))
+        var arguments = ["\(folder)/model.abm"]
+        for (index, bytes) in program.sample.enumerated() {
+          let type = try #require(DataType(rawValue: "\(program.hand.program.tensors[program.hand.program.inputs[index]].type)"))
+          arguments.append("\(folder)/in-\(index).npy")
+          try NumPyFile.write(
+            try NumericArray(shape: [1, bytes.count / type.bytes], type: type, bytes: bytes), to: arguments[index + 1])
+        }
+        try Oracle.run("oracle.py", arguments + ["--output", "\(folder)/oracle"])
+        program.expect(try Oracle.outputs("\(folder)/oracle").map(\.bytes))
+      }
+    }
+  }
+
   /// The prototype of the whole transformer, older than packer and runtime, with the packed parameters.
   @Test(
     .enabled(if: AccuracyTests.hasFashion, VisionTransformer.hint),
@@ -73,7 +94,7 @@ struct OracleTests {
       try ReleaseCommand.run(
         "run", "\(folder)/open.abm", "--input", "\(folder)/in.npy", "--output-folder", "\(folder)/runtime")
       try Oracle.run(
-        "oracle_prototype.py", shared, "\(folder)/open.abm", "\(folder)/in.npy", "\(folder)/prototype")
+        "oracle_prototype.py", [shared, "\(folder)/open.abm", "\(folder)/in.npy", "\(folder)/prototype"])
       let outputs = try Oracle.outputs("\(folder)/runtime")
       #expect(outputs.count == 1 + 2 * VisionTransformer.blocks)
       #expect(try Oracle.outputs("\(folder)/prototype") == outputs)
@@ -86,7 +107,7 @@ struct OracleTests {
   ) throws -> [NumericArray] {
     let (runtime, oracle) = (blob + ".runtime", blob + ".oracle")
     try ReleaseCommand.run("run", blob, "--input", input, "--output-folder", runtime)
-    try Oracle.run("oracle.py", blob, input, "--output", oracle)
+    try Oracle.run("oracle.py", [blob, input, "--output", oracle])
     let outputs = try Oracle.outputs(runtime)
     let wanted = try Oracle.outputs(oracle)
     #expect(outputs.count == wanted.count, sourceLocation: sourceLocation)
