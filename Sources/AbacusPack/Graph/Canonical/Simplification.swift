@@ -139,8 +139,8 @@ extension GraphEditor {
       shape(x) == shape(node.outputs[0])
     else { return false }
     let merged = try emit(
-      .binary(function, .none), [inner, outer], shape: Shapes.broadcast(shape(inner), shape(outer)), name: tensors[outer].name,
-      origin: node.origin)
+      .binary(function, .none), [inner, outer], shape: Shapes.broadcast(shape(inner), shape(outer)),
+      name: tensors[outer].name, origin: node.origin)
     guard isConstant(merged) else { return false }
     try define(node.outputs[0], .binary(function, activation), [x, merged], origin: node.origin)
     return true
