@@ -12,13 +12,15 @@ import Testing
   }
 
   @Test func everyCaseIsThere() throws {
-    let counts = try Self.programs.get().map { ($0.name, $0.expected.count) }
+    var others = try Self.programs.get()
+    let roots = others.filter { $0.name.hasPrefix("isqrt") }
+    others.removeAll { $0.name.hasPrefix("isqrt") }
+    #expect(roots.reduce(0) { $0 + $1.expected.count } == 93 * 2)
+    let counts = others.map { ($0.name, $0.expected.count) }
     #expect(
       Dictionary(uniqueKeysWithValues: counts) == [
         "linear through project": 4 * 6, "requant through project": 15 * 2, "add2 through project": 6 + 5,
         "norm": 16 + 10, "paper_layernorm": 8 + 2 * 10, "activation": 4 * 2 + 3 + 1, "paper_shiftgelu": 7 * 2,
-        "isqrt, paper, 10 steps, from 0": 48, "isqrt, paper, 10 steps, from 24": 48,
-        "isqrt, paper, 10 steps, from 48": 48, "isqrt, paper, 10 steps, from 72": 42,
       ])
   }
 
