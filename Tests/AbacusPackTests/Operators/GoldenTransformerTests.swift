@@ -11,6 +11,12 @@ import Testing
     try GoldenProgram.projections() + GoldenProgram.normalisations() + GoldenProgram.activations()
   }
 
+  /// What boards run, packed once for all of them.
+  private static let packed = Result {
+    try (programs.get() + NormalizeTests.variances() + [RowChain(rows: 5, unitsInLoop: 2).program])
+      .map { (program: $0, blob: try $0.hand.blob()) }
+  }
+
   @Test func everyCaseIsThere() throws {
     var others = try Self.programs.get()
     let roots = others.filter { $0.name.hasPrefix("isqrt") }
@@ -34,9 +40,8 @@ import Testing
   @Test(arguments: BoardTests.boards)
   func onBoard(name: String) throws {
     let emulator = try Emulator(board: try Board.named(name))
-    let chain = try RowChain(rows: 5, unitsInLoop: 2).program
-    for program in try Self.programs.get() + NormalizeTests.variances() + [chain] {
-      let result = try emulator.run(blob: try program.hand.blob(), samples: [program.sample])
+    for (program, blob) in try Self.packed.get() {
+      let result = try emulator.run(blob: blob, samples: [program.sample])
       program.expect(try #require(result.outputs.first))
       #expect(result.stackBytes <= Int(Limits.stackBytes), "\(program.name)")
     }
