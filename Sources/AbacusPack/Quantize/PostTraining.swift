@@ -15,8 +15,13 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: a file or folder as ``SampleReader`` takes it.
   public func pack(_ graph: Graph, samples: String) throws -> PackedModel {
-    let (graph, calibration) = try calibrate(graph, samples: samples)
-    return try Packer.pack(try integers(graph, calibration), options: packOptions)
+    let (prepared, calibration) = try calibrate(graph, samples: samples)
+    return try pack(prepared, calibration)
+  }
+
+  /// Chooses scales for a graph in the form that is quantised, and packs.
+  public func pack(_ prepared: Graph, _ calibration: Calibration) throws -> PackedModel {
+    try Packer.pack(try integers(prepared, calibration), options: packOptions)
   }
 
   /// The graph in the form that is quantised, and what its tensors look like on samples.
@@ -33,13 +38,22 @@ public struct PostTraining: Sendable {
     }
     let count = min(sampleLimit ?? reader.count, reader.count)
     let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
-    let calibration = try Calibration(
-      prepared,
-      samples: { index in
-        zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-      }, count: count, progress: ProgressLine("calibrating", total: count), channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
-      observesScores: quantize.arithmetic.softmax != .refined)
+    let calibration = try calibrate(prepared, count: count) { index in
+      zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
+    }
     return (prepared, calibration)
+  }
+
+  /// What the tensors of a graph in the form that is quantised look like on samples.
+  ///
+  /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
+  public func calibrate(
+    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+  ) throws -> Calibration {
+    try Calibration(
+      prepared, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
+      channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
+      observesScores: quantize.arithmetic.softmax != .refined)
   }
 
   /// The canonical form, with what normalises pixels at its front.
