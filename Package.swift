@@ -78,7 +78,7 @@ if let board {
       ]),
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
-    .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack"]),
+    .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     .testTarget(name: "AbacusTests", dependencies: ["AbacusPack"]),
   ]
 }

@@ -75,6 +75,9 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A tensor that is to have 16 bits.", valueName: "name"))
   var int16: [String] = []
 
+  @Option(help: ArgumentHelp("Even out channels between normalisations and the layers behind them; 0 to 1 says how much goes into the weights.", valueName: "balance"))
+  var equalize: Double?
+
   @Option(help: ArgumentHelp("Give 16 bits to activations of transformers that 8 leave with less signal to noise.", valueName: "decibels"))
   var int16Below = 30.0
 
@@ -94,6 +97,7 @@ struct QuantizationOptions: ParsableArguments {
     guard samples.map({ $0 > 0 }) ?? true, context.map({ $0 > 0 }) ?? true else {
       throw ValidationError("--samples and --context are positive.")
     }
+    guard equalize.map({ (0...1).contains($0) }) ?? true else { throw ValidationError("--equalize is 0 to 1.") }
   }
 
   /// Options that only calibration has a use for must not be lost in silence.
@@ -126,6 +130,7 @@ struct QuantizationOptions: ParsableArguments {
     result.correctsBias = biasCorrection
     result.wideTensors = Set(int16)
     result.wideBelow = int16Below
+    result.equalization = equalize
     return result
   }
 }

@@ -15,8 +15,8 @@ struct AttentionRows {
       var training = PostTraining()
       training.pixels = VisionTransformerRows.pixels
       training.quantize.wideBelow = -1000
-      let graph = try training.prepare(try ModelFile.load(folder))
-      let calibration = try training.calibrate(graph, count: data.calibration.count) {
+      let prepared = try training.prepare(try ModelFile.load(folder))
+      let (graph, calibration) = try training.calibrate(prepared, count: data.calibration.count) {
         [FloatTensor(pixels: data.calibration[$0])]
       }
       let integers = try training.integers(graph, calibration)
@@ -37,6 +37,9 @@ struct AttentionRows {
     let operands = alone
     let packed = try Packer.pack(alone)
     let blob = packed.blob
+    // The float result is not to be rounded to the integers' grid.
+    alone.tensors[node.outputs[0]].type = .float32
+    alone.tensors[node.outputs[0]].quantization = nil
     let exact = try FloatEvaluator(alone)
     let whole = try FloatEvaluator(float)
     let progress = ProgressLine("attention \(block)", total: data.test.count)

@@ -29,10 +29,9 @@ struct FashionNetworkRows {
       for format in formats {
         try bench.needing("\(name), \(format.name)", format.path) {
           let graph = try training.prepare(try ModelFile.load(format.path))
-          let calibration = try training.calibrate(graph, count: data.calibration.count) {
+          let packed = try training.pack(graph, count: data.calibration.count) {
             [FloatTensor(pixels: data.calibration[$0])]
           }
-          let packed = try training.pack(graph, calibration)
           let outputs = try run(packed, name, data)
           bench.addClassification(name, format.name, FashionMNIST.name, packed, outputs, float: float, data.labels)
           bench.addTwin(name, format.name, FashionMNIST.name, packed, outputs, float: float, twin: twinOutputs)

@@ -39,10 +39,9 @@ struct LanguageModel {
     var training = PostTraining()
     training.context = context
     change(&training.quantize)
-    let calibration = try training.calibrate(graph, count: sequences.count) {
+    return try training.pack(graph, count: sequences.count) {
       [FloatTensor(shape: [1, tokens], values: sequences[$0].map { Float($0) })]
     }
-    return try training.pack(graph, calibration)
   }
 }
 

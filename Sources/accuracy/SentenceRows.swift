@@ -33,8 +33,7 @@ struct SentenceRows {
       for variant in Self.variants {
         var training = PostTraining()
         variant.change(&training.quantize)
-        let seen = try training.calibrate(graph, count: calibration.count) { Self.floats(calibration[$0], graph) }
-        let packed = try training.pack(graph, seen)
+        let packed = try training.pack(graph, count: calibration.count) { Self.floats(calibration[$0], graph) }
         let embeddings = try bench.integerOutputs(
           packed.blob, count: encoded.count, reduce: { Self.pooled($1, encoded[$0].mask) },
           samples: { try Self.bytes(encoded[$0], $1) })

@@ -102,11 +102,10 @@ struct TinyBenchmarkRows {
         let values = reals(samples.test[$0])
         return [FloatTensor(shape: [values.count], values: values)]
       }
-      let calibration = try training.calibrate(graph, count: samples.calibration.count) {
+      let packed = try training.pack(graph, count: samples.calibration.count) {
         let values = reals(samples.calibration[$0])
         return [FloatTensor(shape: [values.count], values: values)]
       }
-      let packed = try training.pack(graph, calibration)
       let outputs = try bench.integerOutputs(packed.blob, count: samples.test.count) {
         [try $1[0].bytes(reals(samples.test[$0]))]
       }

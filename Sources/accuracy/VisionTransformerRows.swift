@@ -70,10 +70,9 @@ struct VisionTransformerRows {
   private func quantize(
     _ graph: Graph, _ variant: String, _ training: PostTraining, _ data: FashionMNIST, _ float: [[Float]]
   ) throws {
-    let calibration = try training.calibrate(graph, count: data.calibration.count) {
+    let packed = try training.pack(graph, count: data.calibration.count) {
       [FloatTensor(pixels: data.calibration[$0])]
     }
-    let packed = try training.pack(graph, calibration)
     let outputs = try bench.integerOutputs(packed.blob, count: data.test.count) { sample, _ in
       [data.test[sample].map { $0 ^ 0x80 }]
     }

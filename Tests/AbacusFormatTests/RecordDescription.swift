@@ -113,6 +113,26 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
         "unit": \.unit, "octaves": \.octaves, "quotientBits": \.quotientBits, "keepsHalfBit": \.keepsHalfBit,
       ]),
     RecordDescription(
+      "19 project", ProjectParameters.self,
+      [
+        "stage": \.stage, "residualZeroPoint": \.residualZeroPoint,
+        "residualMultiplier": \.residualMultiplier, "residualShift": \.residualShift,
+        "branchMultiplier": \.branchMultiplier, "branchShift": \.branchShift,
+      ]),
+    RecordDescription(
+      "20 normalize", NormalizeParameters.self,
+      [
+        "stage": \.stage, "rowLength": \.rowLength, "inputZeroPoint": \.inputZeroPoint,
+        "epsilonLow": \.epsilonLow, "epsilonHigh": \.epsilonHigh, "rootStart": \.rootStart,
+      ]),
+    RecordDescription(
+      "21 activation", ActivationParameters.self,
+      [
+        "stage": \.stage, "multiplier": \.multiplier, "rowLength": \.rowLength,
+        "inputZeroPoint": \.inputZeroPoint, "inputMultiplier": \.inputMultiplier,
+        "inputShift": \.inputShift, "exponent": \.exponent, "isScaled": \.isScaled,
+      ]),
+    RecordDescription(
       "22 attention", AttentionParameters.self,
       [
         "stage": \.stage, "heads": \.heads, "keyValueHeads": \.keyValueHeads, "depth": \.depth,
@@ -126,6 +146,9 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
         "isInterleaved": \.isInterleaved,
       ]),
     RecordDescription("24 append", AppendParameters.self, ["rowLength": \.rowLength]),
+    RecordDescription(
+      "25 embed", EmbedParameters.self,
+      ["stage": \.stage, "entries": \.entries, "rowLength": \.rowLength]),
     RecordDescription(
       "28 softmax_wide", SoftmaxWideParameters.self,
       [

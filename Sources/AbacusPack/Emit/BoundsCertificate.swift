@@ -72,7 +72,13 @@ public struct BoundsCertificate {
     // Sums of 64 bits, whose multipliers the runtime checks, saturated.
     case .addWide:
       return nil
-    case .project, .normalize, .activation, .embed:
+    case .project:
+      // A residual joins the accumulator in 64 bits, saturated.
+      return products(blob, index, zero: 0, input: blob.type(index, Operands.input) == .int16 ? 0x8000 : 0x80)
+    case .normalize:
+      return normalizationBound(blob, index)
+    // What the runtime checks bounds the curve, and the product of ShiftGELU.
+    case .activation, .embed:
       return nil
     }
   }
@@ -83,8 +89,10 @@ public struct BoundsCertificate {
     return max(half - 1 - Int64(zeroPoint), Int64(zeroPoint) + half)
   }
 
-  /// |bias| plus 128 times the magnitudes of a channel's weights, for the worst channel.
-  private static func products(_ blob: BlobDescription, _ index: Int, zero: Int32) -> Int64? {
+  /// |bias| plus the largest input code times the magnitudes of a channel's weights, for the worst channel.
+  private static func products(
+    _ blob: BlobDescription, _ index: Int, zero: Int32, input: Int64 = 0x80
+  ) -> Int64? {
     guard let weights = blob.operand(index, Operands.weights),
       let channels = blob.operand(index, Operands.channels)
     else { return nil }
@@ -104,6 +112,6 @@ public struct BoundsCertificate {
         : position / perGroupOfRows * groupRows + position % group / Int(record.blockColumns)
       if channel < count { sums[channel] += Int64(code.magnitude) + Int64(zero.magnitude) }
     }
-    return (0..<count).map { Int64(biases[2 * $0].magnitude) + 128 * sums[$0] }.max()
+    return (0..<count).map { Int64(biases[2 * $0].magnitude) + input * sums[$0] }.max()
   }
 }

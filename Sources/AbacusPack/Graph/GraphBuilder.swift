@@ -6,6 +6,9 @@ struct GraphBuilder {
   /// Arithmetic on more constants than this is not about shapes, factors and masks.
   static let maximumFoldedElements = 1 << 20
 
+  /// Small constants may grow large ones; a small file must not make memory run out.
+  static let maximumFoldedBytes = 1 << 28
+
   private(set) var graph = Graph()
   /// Where the nodes that are added next stand in the source, for messages.
   var origin = ""
@@ -89,11 +92,10 @@ struct GraphBuilder {
       throw PackError(.unsupported, "computes with an empty tensor")
     }
     if operands.allSatisfy(\.isConstant) {
-      // Small constants may grow large ones; a small file must not make memory run out.
       let (bytes, _) = count.multipliedReportingOverflow(by: type.bytes)
-      guard foldedBytes + bytes <= InputLimits.unpackedBytes else {
+      guard foldedBytes + bytes <= Self.maximumFoldedBytes else {
         throw PackError(
-          .unsupported, "the constants computed from the model exceed \(InputLimits.unpackedBytes) bytes")
+          .unsupported, "the constants computed from the model exceed \(Self.maximumFoldedBytes) bytes")
       }
       let isSmall = (operands.map(\.elementCount) + [count]).allSatisfy { $0 <= Self.maximumFoldedElements }
       // Whole tensors of weights may be moved, or quantised.

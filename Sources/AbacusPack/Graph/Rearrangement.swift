@@ -50,9 +50,9 @@ enum Rearrangement {
   /// The elements that numpy's broadcasting repeats to fill `shape`.
   static func broadcast<Element>(_ input: Operand<Element>, to shape: [Int]) -> [Element] {
     if input.shape == shape { return input.elements }
-    let pad = Array(repeating: 0, count: shape.count - input.shape.count)
-    let steps = zip(input.shape, strides(of: input.shape)).map { $0 == 1 ? 0 : $1 }
-    return pick(input.elements, 0, pad + steps, shape)
+    let own = Shapes.widened(input.shape, to: shape.count)
+    let steps = zip(own, self.strides(of: own)).map { $0 == 1 ? 0 : $1 }
+    return pick(input.elements, 0, steps, shape)
   }
 
   /// How far apart neighbours along each dimension lie.

@@ -72,7 +72,6 @@ extension Operation {
     case .rotary(let attributes):
       join("rotary heads \(attributes.heads)", attributes.isInterleaved ? "interleaved" : "")
     case .cacheAppend: "cacheAppend"
-    case .select: "select"
     }
   }
 

@@ -62,7 +62,8 @@ public enum ONNXImporter {
     return try model.graph.node.enumerated().map { index, proto in
       guard let version = versions[ONNXSite.prefix(ofDomain: proto.domain)] else {
         throw PackError(
-          .malformed, "\(proto.opType), node \(index): the model names no version of the operators of \"\(proto.domain)\"")
+          .malformed,
+          "\(proto.opType), node \(index): the model names no version of the operators of \"\(proto.domain)\"")
       }
       return ONNXSite(proto: proto, index: index, version: version)
     }

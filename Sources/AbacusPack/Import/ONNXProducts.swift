@@ -110,7 +110,9 @@ private struct EinsteinSum {
     }
     let sides = equation.components(separatedBy: "->")
     let terms = sides[0].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard sides.count <= 2, terms.count == ranks.count else { throw unsupported("does not fit \(ranks.count) operands") }
+    guard sides.count <= 2, terms.count == ranks.count else {
+      throw unsupported("does not fit \(ranks.count) operands")
+    }
     // The dimensions that an ellipsis stands for get digits, the last one 9.
     func labels(_ term: String, _ rank: Int) throws -> [Character] {
       let parts = term.components(separatedBy: "...")

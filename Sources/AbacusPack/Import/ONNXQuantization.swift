@@ -30,7 +30,8 @@ extension ONNXTranslator {
     guard shape.indices.contains(axis), shape[axis] == scales.count else {
       throw PackError(
         .unsupported,
-        "\(scales.count) scales for \(shape) along dimension \(axis) are not supported; supported: one, or one for each index")
+        "\(scales.count) scales for \(shape) along dimension \(axis) are not supported; supported: one, or one "
+          + "for each index")
     }
     return Quantization(scales: scales, zeroPoints: zeroPoints, axis: axis)
   }

@@ -24,7 +24,8 @@ extension ONNXTranslator {
   mutating func constantOfShape() throws -> Graph.TensorID {
     try expect(inputs: 1...1)
     let shape = try integers(0, "the shape")
-    var value = try site.tensor("value").map(anonymous) ?? Tensor(name: "", shape: [1], type: .float32, data: [0, 0, 0, 0])
+    let zero = Tensor(name: "", shape: [1], type: .float32, data: [0, 0, 0, 0])
+    var value = try site.tensor("value").map(anonymous) ?? zero
     guard value.elementCount == 1 else { throw PackError(.malformed, "the value must have one element") }
     value.shape = []
     return try build.expand(build.add(value), to: shape)
@@ -239,7 +240,9 @@ extension ONNXTranslator {
     let shape = try shape(0)
     let block = try site.int("blocksize", default: 0)
     guard shape.count == 4, (1..<1 << 15).contains(block) else {
-      throw PackError(.malformed, "needs an input [n, channels, height, width] and a block of 1 or more, has \(shape) and \(block)")
+      throw PackError(
+        .malformed,
+        "needs an input [n, channels, height, width] and a block of 1 or more, has \(shape) and \(block)")
     }
     return (shape, block)
   }

@@ -60,7 +60,7 @@ struct ONNXTranslator {
       }
       let declared = try? ONNXTensorSource.type(ofCode: output.type.tensorType.elemType)
       if declared == .float32, build[id].type != .float32 {
-        id = try build.requantize(id, type: .float32)
+        id = try build.add(.requantize, [id], shape: build.shape(id))
       } else if build.producers[id] == nil || build.graph.outputs.contains(id) {
         // An output is a tensor of its own.
         id = try build.add(

@@ -36,7 +36,8 @@ extension ONNXTranslator {
     let dilations = try site.ints("dilations") ?? extents.map { _ in 1 }
     let pads = try site.ints("pads") ?? (extents + extents).map { _ in 0 }
     guard size.count == rank, strides.count == rank, dilations.count == rank, pads.count == 2 * rank,
-      (size + strides + dilations).allSatisfy({ (1..<1 << 20).contains($0) }), pads.allSatisfy({ (0..<1 << 20).contains($0) })
+      (size + strides + dilations).allSatisfy({ (1..<1 << 20).contains($0) }),
+      pads.allSatisfy({ (0..<1 << 20).contains($0) })
     else {
       throw PackError(
         .malformed,

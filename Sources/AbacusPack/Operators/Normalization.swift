@@ -43,7 +43,7 @@ extension Lowering {
     step.variant = variant.rawValue
     var parameters = NormalizeParameters(
       stage: stage(output, shift: affine.shift), rowLength: UInt32(scale.count),
-      epsilon: UInt64(min((e + 0.5).rounded(.down), 0x1p58)))
+      epsilon: UInt64(min((e + 0.5).rounded(.down), Double(variant == .layer ? Limits.layerEpsilon : Limits.rootMeanSquareEpsilon))))
     parameters.inputZeroPoint = Int32(input.zeroPoint)
     step.parameters = littleEndianBytes(parameters)
     step.operands[Operands.channels] = addConstant(

@@ -19,8 +19,17 @@ public struct PostTraining: Sendable {
     return try pack(prepared, calibration)
   }
 
-  /// Chooses scales for a graph in the form that is quantised, and packs.
-  public func pack(_ prepared: Graph, _ calibration: Calibration) throws -> PackedModel {
+  /// The same for a graph that is prepared already, and samples in memory.
+  ///
+  /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
+  public func pack(
+    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+  ) throws -> PackedModel {
+    let (graph, calibration) = try calibrate(prepared, count: count, samples: samples)
+    return try pack(graph, calibration)
+  }
+
+  private func pack(_ prepared: Graph, _ calibration: Calibration) throws -> PackedModel {
     try Packer.pack(try integers(prepared, calibration), options: packOptions)
   }
 
@@ -38,22 +47,28 @@ public struct PostTraining: Sendable {
     }
     let count = min(sampleLimit ?? reader.count, reader.count)
     let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
-    let calibration = try calibrate(prepared, count: count) { index in
+    return try calibrate(prepared, count: count) { index in
       zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
     }
-    return (prepared, calibration)
   }
 
-  /// What the tensors of a graph in the form that is quantised look like on samples.
+  /// What the tensors of a prepared graph look like on samples, and the graph equalised by it where
+  /// that is asked for.
   ///
   /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
   public func calibrate(
     _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
-  ) throws -> Calibration {
-    try Calibration(
-      prepared, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
-      channelGroups: quantize.range == .minMax ? [:] : headGroups(prepared),
-      observesScores: quantize.arithmetic.softmax != .refined)
+  ) throws -> (graph: Graph, calibration: Calibration) {
+    func observe(_ graph: Graph) throws -> Calibration {
+      try Calibration(
+        graph, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
+        channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
+        observesScores: quantize.arithmetic.softmax != .refined)
+    }
+    let calibration = try observe(prepared)
+    guard let balance = quantize.equalization else { return (prepared, calibration) }
+    let even = try Equalization.apply(prepared, calibration, balance: balance)
+    return (even, try observe(even))
   }
 
   /// The canonical form, with what normalises pixels at its front.

@@ -27,12 +27,18 @@ public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
     try check.units(rows)
     if variant == .plain { return }
 
-    let residual = try check.rows(
-      Operands.second, try check.type(Operands.second, oneOf: .int8, .int16))
+    let type = try check.type(Operands.second, oneOf: .int8, .int16)
+    let residual = try check.rows(Operands.second, type)
     try require(check.elements(residual) == check.elements(output))
-    try require(Limits.requantizationShifts.contains(p.residualShift))
-    try require(Limits.requantizationShifts.contains(p.branchShift))
-    // One shift serves both terms of the sum.
-    if variant == .residual { try require(!check.call.has(Operands.shifts)) }
+    try check.zeroPoint(p.residualZeroPoint, type)
+    switch variant {
+    case .residual:
+      // One shift serves both terms of the sum, which stays below 2^62.
+      try require(!check.call.has(Operands.shifts))
+      try require(p.residualMultiplier.magnitude <= 1 << 30)
+    default:
+      try require(Limits.requantizationShifts.contains(p.residualShift))
+      try require(Limits.requantizationShifts.contains(p.branchShift))
+    }
   }
 }

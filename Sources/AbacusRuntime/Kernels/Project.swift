@@ -84,10 +84,7 @@ private struct Projection {
     var n = 0
     while n &+ 1 < channelCount {
       let sums = Source.dot(x0, x1, weights.row(n), weights.row(n &+ 1), depth)
-      finish(sums[0], row: row, channel: n)
-      finish(sums[1], row: row, channel: n &+ 1)
-      finish(sums[2], row: row &+ 1, channel: n)
-      finish(sums[3], row: row &+ 1, channel: n &+ 1)
+      finish(sums, row: row, channel: n)
       n = n &+ 2
     }
     if n < channelCount {
@@ -96,11 +93,32 @@ private struct Projection {
     }
   }
 
+  /// Two rows by two channels.
+  @inline(never)
+  private func finish(_ sums: SIMD4<Int32>, row: Int, channel n: Int) {
+    if variant != ProjectVariant.plain.rawValue || hasShifts || parameters.stage.shift <= 32 {
+      finish(sums[0], row: row, channel: n)
+      finish(sums[1], row: row, channel: n &+ 1)
+      finish(sums[2], row: row &+ 1, channel: n)
+      finish(sums[3], row: row &+ 1, channel: n &+ 1)
+      return
+    }
+    // The common case, where only the high word of the product counts.
+    let stage = parameters.stage
+    let (first, second) = (bias(n), bias(n &+ 1))
+    let (m, nextM) = (multiplier(n), multiplier(n &+ 1))
+    let target = (row &- outputOrigin) &* channelCount &+ n
+    output.store(stage.applyHigh(sums[0] &+ first, multiplier: m), at: target)
+    output.store(stage.applyHigh(sums[1] &+ second, multiplier: nextM), at: target &+ 1)
+    output.store(stage.applyHigh(sums[2] &+ first, multiplier: m), at: target &+ channelCount)
+    output.store(stage.applyHigh(sums[3] &+ second, multiplier: nextM), at: target &+ channelCount &+ 1)
+  }
+
   /// Not inlined, because it would be seven times.
   @inline(never)
-  func finish(_ sum: Int32, row: Int, channel n: Int) {
-    let accumulator = sum &+ channels[2 &* n]
-    let multiplier = channels[2 &* n &+ 1]
+  private func finish(_ sum: Int32, row: Int, channel n: Int) {
+    let accumulator = sum &+ bias(n)
+    let multiplier = multiplier(n)
     let shift = hasShifts ? Int32(shifts[n]) : parameters.stage.shift
     let value: Int32
     switch variant {
@@ -118,6 +136,12 @@ private struct Projection {
     output.store(
       parameters.stage.finish(value), at: (row &- outputOrigin) &* channelCount &+ n)
   }
+
+  @inline(__always)
+  private func bias(_ n: Int) -> Int32 { channels[2 &* n] }
+
+  @inline(__always)
+  private func multiplier(_ n: Int) -> Int32 { channels[2 &* n &+ 1] }
 
   /// An element of the residual.
   @inline(__always)

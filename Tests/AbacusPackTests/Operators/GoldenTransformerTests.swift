@@ -30,7 +30,8 @@ import Testing
   @Test(arguments: BoardTests.boards)
   func onBoard(name: String) throws {
     let emulator = try Emulator(board: try Board.named(name))
-    for program in try Self.programs.get() {
+    let others = try NormalizeTests.variances() + [RowChain(rows: 5, unitsInLoop: 2).program]
+    for program in try Self.programs.get() + others {
       let result = try emulator.run(blob: try program.hand.blob(), samples: [program.sample])
       program.expect(try #require(result.outputs.first))
       #expect(result.stackBytes <= Int(Limits.stackBytes), "\(program.name)")

@@ -4,40 +4,39 @@ import Testing
 
 @testable import AbacusPack
 
+/// A change of a sound blob, and what the runtime says to it.
+struct Refusal: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  let status: AbacusFormat.Status
+  let change: @Sendable (inout BlobEditor) -> Void
+
+  init(
+    _ name: String, _ status: AbacusFormat.Status = .corrupt, _ change: @escaping @Sendable (inout BlobEditor) -> Void
+  ) {
+    testDescription = name
+    self.status = status
+    self.change = change
+  }
+
+  func expect(of blob: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) {
+    var editor = BlobEditor(blob)
+    change(&editor)
+    #expect(throws: status, sourceLocation: sourceLocation) { try Model.requirements(of: editor.sealed()) }
+  }
+}
+
 /// One wrong number at a time, with both checksums right: each has its verdict.
 @Suite struct RefusalTests {
-  /// A change of a sound blob, and what the runtime says to it.
-  struct Refusal: CustomTestStringConvertible, Sendable {
-    let testDescription: String
-    let status: Status
-    let change: @Sendable (inout BlobEditor) -> Void
-
-    init(_ name: String, _ status: Status = .corrupt, _ change: @escaping @Sendable (inout BlobEditor) -> Void) {
-      testDescription = name
-      self.status = status
-      self.change = change
-    }
-  }
-
-  private func expect(_ refusal: Refusal, of blob: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) {
-    var editor = BlobEditor(blob)
-    refusal.change(&editor)
-    #expect(throws: refusal.status, sourceLocation: sourceLocation) { try Model.requirements(of: editor.sealed()) }
-  }
-
   @Test(arguments: structure + tensors)
   func structure(refusal: Refusal) throws {
-    for model in try SampleBlobs.all() { expect(refusal, of: model.blob) }
+    for model in try SampleBlobs.all() { refusal.expect(of: model.blob) }
   }
 
   @Test(arguments: imageOperators)
-  func imageOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.image().blob) }
+  func imageOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.image().blob) }
 
   @Test(arguments: sequenceOperators)
-  func sequenceOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.sequence().blob) }
-
-  @Test(arguments: attentionOperators)
-  func attentionOperators(refusal: Refusal) throws { expect(refusal, of: try SampleBlobs.attention().blob) }
+  func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
   static let structure = [
     Refusal("magic", .notAModel) { $0.header.magic ^= 1 },

@@ -61,13 +61,19 @@ enum SampleBlobs {
     return try Packer.pack(test.graph)
   }
 
+  /// Operators of rows, in a loop over blocks of two.
+  static func rows() throws -> PackedModel {
+    let planned = PlannedProgram(RowChain(rows: 5, unitsInLoop: 2).program.hand.program)
+    return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
+  }
+
   /// Decoding with a cache: three tokens at a time, in a loop over blocks of two.
   static func attention() throws -> PackedModel {
     let planned = PlannedProgram(DecoderProgram(rows: 3, unitsInLoop: 2).hand.program)
     return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
   }
 
-  static func all() throws -> [PackedModel] { [try image(), try sequence(), try attention()] }
+  static func all() throws -> [PackedModel] { [try image(), try sequence(), try rows(), try attention()] }
 }
 
 /// A blob whose records can be changed, with both checksums repaired at the end.

@@ -5,25 +5,38 @@ import Testing
 @Suite struct IntegerSquareRootTests {
   private struct Case: Decodable {
     let name: String
-    let v: [String]
-    let y: [String]?
+    let v: [UInt64]
+    let y: [UInt64]?
+    let start_2_16, start_bits: [UInt32]?
 
     init(from decoder: any Decoder) throws {
       let values = try decoder.container(keyedBy: Keys.self)
       name = try values.decode(String.self, forKey: .name)
-      // The paper's iteration has plain numbers and other results; it is not ours.
-      y = try values.decodeIfPresent([String].self, forKey: .y)
-      v = y == nil ? [] : try values.decode([String].self, forKey: .v)
+      // Exact roots and their squares exceed 2^53 and are strings.
+      y = try values.decodeIfPresent([String].self, forKey: .y)?.compactMap { UInt64($0) }
+      v =
+        y == nil
+        ? try values.decode([UInt64].self, forKey: .v)
+        : try values.decode([String].self, forKey: .v).compactMap { UInt64($0) }
+      start_2_16 = try values.decodeIfPresent([UInt32].self, forKey: .start_2_16)
+      start_bits = try values.decodeIfPresent([UInt32].self, forKey: .start_bits)
     }
 
-    enum Keys: CodingKey { case name, v, y }
+    enum Keys: CodingKey { case name, v, y, start_2_16, start_bits }
   }
 
   @Test func goldenVectors() throws {
     let golden = try #require(try GoldenVectors.cases("isqrt", Case.self).first { $0.name == "exact" })
-    let expected = try #require(golden.y).map { UInt64($0) }
     #expect(golden.v.count > 100)
-    #expect(golden.v.map { integerSquareRoot(UInt64($0) ?? .max) } == expected)
+    #expect(golden.v.map { integerSquareRoot($0) } == golden.y)
+  }
+
+  /// I-ViT's ten steps, which are not exact.
+  @Test func goldenVectorsOfThePaper() throws {
+    let golden = try #require(try GoldenVectors.cases("isqrt", Case.self).first { $0.name == "paper, 10 steps" })
+    #expect(golden.v.count > 90)
+    #expect(golden.v.map { paperSquareRoot($0, start: 16) } == golden.start_2_16)
+    #expect(golden.v.map { paperSquareRoot($0, start: 0) } == golden.start_bits)
   }
 
   private func isFloorOfRoot(_ root: UInt64, _ value: UInt64) -> Bool {

@@ -49,8 +49,7 @@ extension GraphEditor {
   /// Scale and bias of a layer normalisation go into the fully connected layers that read it, if
   /// nothing else does.
   func foldNormalizationScale(_ id: NodeID) throws -> Bool {
-    guard let node = floatNode(id), node.inputs.count > 1, node.inputs[1...].allSatisfy({ $0.map(isConstant) ?? true })
-    else { return false }
+    guard let node = floatNode(id), node.inputs.count > 1, hasConstantParameters(node) else { return false }
     switch node.operation {
     case .layerNormalization, .rmsNormalization: break
     default: return false
@@ -83,7 +82,10 @@ extension GraphEditor {
       let y = node.outputs[0]
       switch node.operation {
       case .fullyConnected:
-        guard node.inputs[0] == id, constantLayer(node) != nil else { return nil }
+        // Weights that something else reads as well (a tied embedding) stay as they are.
+        guard node.inputs[0] == id, constantLayer(node) != nil, let weights = node.inputs[1],
+          readers(weights).count == 1
+        else { return nil }
         result.append(reader)
       case .slice, .reshape:
         guard shape(y).last == shape(id).last, let further = linearReaders(y) else { return nil }
@@ -106,7 +108,7 @@ extension GraphEditor {
   /// A layer whose weights and bias, if it has one, are constant.
   private func constantLayer(_ node: Node) -> ConstantLayer? {
     guard let layout = ProductLayer(node.operation), let weights = node.inputs[1],
-      tensors[weights].type == .float32, node.inputs[1...].allSatisfy({ $0.map(isConstant) ?? true })
+      tensors[weights].type == .float32, hasConstantParameters(node)
     else { return nil }
     return ConstantLayer(
       layout: layout, weights: tensors[weights], bias: node.inputs.count > 2 ? node.inputs[2] : nil)

@@ -18,11 +18,13 @@ extension GraphEditor {
       tensors[y].elementCount > 0
     else { return false }
 
-    let query = headRows(scores.query, scores.batches, rows: queries, isTransposed: scores.isQueryTransposed)
-    let key = headRows(scores.key, scores.batches, rows: keys, isTransposed: !scores.isKeyTransposed)
-    let values = headRows(
+    let query = try headRows(
+      scores.query, scores.batches, rows: queries, isTransposed: scores.isQueryTransposed)
+    let key = try headRows(scores.key, scores.batches, rows: keys, isTransposed: !scores.isKeyTransposed)
+    let values = try headRows(
       value, batches, rows: keys, isTransposed: isValueTransposed, throughScales: false)
-    guard let query, let key, let values, let mask = try attentionMask(scores.masks, queries, keys, node.origin)
+    guard let query, let key, let values,
+      let mask = try attentionMask(scores.masks, queries, keys, node.origin)
     else { return false }
 
     // As few key/value heads as there are different ones.
@@ -82,7 +84,8 @@ extension GraphEditor {
     {
       id = x
     }
-    guard let node = source(id), case .softmax(let beta) = node.operation, let x = node.inputs[0] else { return nil }
+    guard let node = source(id), case .softmax(let beta) = node.operation, let x = node.inputs[0]
+    else { return nil }
     var scale = beta
     var masks: [TensorID] = []
     id = x
@@ -100,13 +103,18 @@ extension GraphEditor {
       case .binary(.add, .none):
         guard let a = node.inputs[0], let b = node.inputs[1] else { return nil }
         // The mask broadcasts over heads, or is constant.
-        guard let (x, mask) = isConstant(b) || shape(b) != shape(id) ? (a, b) : shape(a) != shape(id) ? (b, a) : nil,
-          shape(x) == shape(id)
-        else { return nil }
+        let isSecondMask = isConstant(b) || shape(b) != shape(id)
+        let (x, mask) = isSecondMask ? (a, b) : (b, a)
+        guard shape(x) == shape(id), isSecondMask || shape(mask) != shape(id) else { return nil }
+        masks.append(mask)
+        id = x
+      case .select:
+        guard let (x, mask) = selectedScores(node), shape(x) == shape(id) else { return nil }
         masks.append(mask)
         id = x
       case .matrixMultiply(let transposeA, let transposeB):
-        guard let query = node.inputs[0], let key = node.inputs[1], !isConstant(query), !isConstant(key) else { return nil }
+        guard let query = node.inputs[0], let key = node.inputs[1], !isConstant(query), !isConstant(key)
+        else { return nil }
         return Scores(
           product: id, query: query, key: key, isQueryTransposed: transposeA, isKeyTransposed: transposeB,
           depth: shape(query)[shape(query).count - (transposeA ? 2 : 1)],
@@ -116,6 +124,19 @@ extension GraphEditor {
       }
     }
     return nil
+  }
+
+  /// The scores that a constant condition lets through, and the mask that says the same.
+  private func selectedScores(_ node: Node) -> (x: TensorID, mask: TensorID)? {
+    guard let condition = node.inputs[0], let first = node.inputs[1], let second = node.inputs[2],
+      tensors[condition].type == .bool, let flags = tensors[condition].data
+    else { return nil }
+    func hides(_ id: TensorID) -> Bool { uniform(id).map { $0 <= -Self.hiding } ?? false }
+    guard hides(first) != hides(second) else { return nil }
+    let mask = constant(
+      flags.map { ($0 != 0) == hides(first) ? -.infinity : 0 }, shape: shape(condition),
+      name: tensors[condition].name)
+    return (hides(first) ? second : first, mask)
   }
 
   /// True where a reshape leaves the last two dimensions alone.
@@ -138,7 +159,7 @@ extension GraphEditor {
   /// Where there is none, the operand's own elements are put in that order.
   private func headRows(
     _ id: TensorID, _ batches: [Int], rows: Int, isTransposed: Bool, throughScales: Bool = true
-  ) -> HeadRows? {
+  ) throws -> HeadRows? {
     let width = tensors[id].elementCount == 0 ? 0 : shape(id)[shape(id).count - (isTransposed ? 2 : 1)]
     guard width > 0 else { return nil }
     // Positions of the operand's elements by head, row and channel.
@@ -157,13 +178,17 @@ extension GraphEditor {
       let found = columns(places.map { trace.places[$0] }, of: trace.root, heads, rows, width)
       return found.map { HeadRows(root: trace.root, rows: rows, columns: $0, scale: trace.scale) }
     }
-    let isWhole = { (candidate: HeadRows) in self.shape(candidate.root).last! * rows == self.tensors[candidate.root].elementCount }
+    let isWhole = { (candidate: HeadRows) in
+      self.shape(candidate.root).last! * rows == self.tensors[candidate.root].elementCount
+    }
     if let found = candidates.last(where: isWhole) ?? candidates.last { return found }
-    return ownRows(id, heads, rows, width, isTransposed: isTransposed)
+    return try ownRows(id, heads, rows, width, isTransposed: isTransposed)
   }
 
   /// The columns that each head reads, if row i of every head lies in row i of the root.
-  private func columns(_ places: [Int], of root: TensorID, _ heads: Int, _ rows: Int, _ width: Int) -> [[Int]]? {
+  private func columns(
+    _ places: [Int], of root: TensorID, _ heads: Int, _ rows: Int, _ width: Int
+  ) -> [[Int]]? {
     let count = tensors[root].elementCount
     guard count % rows == 0, !shape(root).isEmpty, !isConstant(root) else { return nil }
     let rootWidth = count / rows
@@ -180,17 +205,19 @@ extension GraphEditor {
     return result
   }
 
-  private func ownRows(_ id: TensorID, _ heads: Int, _ rows: Int, _ width: Int, isTransposed: Bool) -> HeadRows? {
+  /// The operand's own elements as rows of heads side by side.
+  private func ownRows(
+    _ id: TensorID, _ heads: Int, _ rows: Int, _ width: Int, isTransposed: Bool
+  ) throws -> HeadRows? {
     let own = tensors[id].elementCount / (rows * width)
     guard own == heads || own == 1 else { return nil }
     let name = tensors[id].name
     let origin = writer(id).flatMap(node)?.origin ?? name
     let matrix = isTransposed ? [own, width, rows] : [own, rows, width]
-    guard let split = try? emit(.reshape, [id], shape: matrix, name: name, origin: origin),
-      let root = try? emit(
-        .transpose(permutation: isTransposed ? [2, 0, 1] : [1, 0, 2]), [split], shape: [rows, own, width],
-        name: name, origin: origin)
-    else { return nil }
+    let split = try emit(.reshape, [id], shape: matrix, name: name, origin: origin)
+    let root = try emit(
+      .transpose(permutation: isTransposed ? [2, 0, 1] : [1, 0, 2]), [split], shape: [rows, own, width],
+      name: name, origin: origin)
     let columns = (0..<heads).map { head in
       (0..<width).map { (own == 1 ? 0 : head) * width + $0 }
     }
@@ -198,7 +225,9 @@ extension GraphEditor {
   }
 
   /// Some columns of a tensor of rows, as [1, n, columns].
-  private func select(_ source: HeadRows, _ columns: [Int], _ role: String, _ origin: String) throws -> TensorID {
+  private func select(
+    _ source: HeadRows, _ columns: [Int], _ role: String, _ origin: String
+  ) throws -> TensorID {
     let width = tensors[source.root].elementCount / source.rows
     let whole = [1, source.rows, width]
     let name = tensors[source.root].name
@@ -278,18 +307,21 @@ extension GraphEditor {
         factor = -factor
         id = subtrahend
       case .binary(.add, .none):
-        guard let (x, constant) = constantOperand(id, .add), let value = uniform(constant) else { return nil }
+        guard let (x, constant) = constantOperand(id, .add), let value = uniform(constant)
+        else { return nil }
         offset += factor * value
         id = x
       case .binary(.multiply, .none):
-        guard let (x, constant) = constantOperand(id, .multiply), let value = uniform(constant) else { return nil }
+        guard let (x, constant) = constantOperand(id, .multiply), let value = uniform(constant)
+        else { return nil }
         factor *= value
         id = x
       default: return nil
       }
     }
     let isFlag = [.bool, .int8, .uint8, .int32, .int64].contains(tensors[id].type)
-    guard isFlag, tensors[id].elementCount == keys, factor >= Self.hiding, isClose(factor, -offset) else { return nil }
+    guard isFlag, tensors[id].elementCount == keys, factor >= Self.hiding, isClose(factor, -offset)
+    else { return nil }
     return id
   }
 }

@@ -51,7 +51,7 @@ extension GraphEditor {
   ]
 
   /// Rules about the parts of an attention.
-  static let blocks: [Rule] = [{ $0.recognizeAttention }, { $0.selectChannels }]
+  static let blocks: [Rule] = [{ $0.recognizeRotary }, { $0.recognizeAttention }, { $0.selectChannels }]
 
   /// Rules that put constants and clamps into the layers before and after.
   static let folding: [Rule] = [

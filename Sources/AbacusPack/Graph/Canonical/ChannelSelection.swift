@@ -4,7 +4,7 @@ extension GraphEditor {
   func selectChannels(_ id: NodeID) throws -> Bool {
     guard let node = floatNode(id), let x = node.inputs[0], !isOutput(x),
       let layer = source(x), case .fullyConnected(let activation) = layer.operation,
-      layer.inputs.dropFirst().allSatisfy({ $0.map(isConstant) ?? true }), let weights = layer.inputs[1],
+      hasConstantParameters(layer), let weights = layer.inputs[1],
       readers(x).allSatisfy({ self.node($0).flatMap(selectedChannels) != nil }),
       let channels = selectedChannels(node)
     else { return false }
@@ -28,7 +28,8 @@ extension GraphEditor {
     switch node.operation {
     case .slice(let starts, let strides):
       let result = shape(node.outputs[0])
-      guard shape(x).dropLast() == result.dropLast(), starts.dropLast().allSatisfy({ $0 == 0 }) else { return nil }
+      guard shape(x).dropLast() == result.dropLast(), starts.dropLast().allSatisfy({ $0 == 0 })
+      else { return nil }
       return (0..<result[last]).map { starts[last] + $0 * strides[last] }
     case .gather(let axis, batchDimensions: 0) where axis == last:
       guard let places = node.inputs[1], shape(places).count == 1 else { return nil }

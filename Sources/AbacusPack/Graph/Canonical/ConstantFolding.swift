@@ -39,29 +39,35 @@ enum ConstantFolding {
   private static func moved(_ operation: Operation, _ inputs: [Tensor], _ output: Tensor) -> [UInt8]? {
     let parts = if case .gather = operation { [inputs[0]] } else { inputs }
     guard operation.isMovement, parts.allSatisfy({ $0.type == output.type }) else { return nil }
-    if operation == .reshape { return inputs[0].data }
-    let indices = inputs.count > 1 ? inputs[1].indexValues ?? [] : []
-    return switch output.type.bytes {
-    case 1: moved(operation, parts, indices, output, as: UInt8.self)
-    case 2: moved(operation, parts, indices, output, as: UInt16.self)
-    case 4: moved(operation, parts, indices, output, as: UInt32.self)
-    default: moved(operation, parts, indices, output, as: UInt64.self)
+    switch operation {
+    case .reshape: return inputs[0].data
+    case .concatenation, .gather:
+      // Whole blocks, of bytes: these are one more dimension.
+      let size = output.type.bytes
+      let operands = parts.map { Rearrangement.Operand(shape: $0.shape + [size], elements: $0.data ?? []) }
+      let indices = inputs.count > 1 ? inputs[1].indexValues ?? [] : []
+      return Rearrangement.apply(operation, operands, indices: indices, shape: output.shape + [size])
+    default:
+      return switch output.type.bytes {
+      case 1: moved(operation, inputs[0], output, as: UInt8.self)
+      case 2: moved(operation, inputs[0], output, as: UInt16.self)
+      case 4: moved(operation, inputs[0], output, as: UInt32.self)
+      default: moved(operation, inputs[0], output, as: UInt64.self)
+      }
     }
   }
 
+  /// The same for single elements.
   private static func moved<Element: BitwiseCopyable>(
-    _ operation: Operation, _ inputs: [Tensor], _ indices: [Int], _ output: Tensor, as _: Element.Type
+    _ operation: Operation, _ input: Tensor, _ output: Tensor, as _: Element.Type
   ) -> [UInt8]? {
-    let operands = inputs.map { input in
-      let elements = (input.data ?? []).withUnsafeBytes { raw in
-        (0..<input.elementCount).map {
-          raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Element>.size, as: Element.self)
-        }
+    let elements = (input.data ?? []).withUnsafeBytes { raw in
+      (0..<input.elementCount).map {
+        raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Element>.size, as: Element.self)
       }
-      return Rearrangement.Operand(shape: input.shape, elements: elements)
     }
-    return Rearrangement.apply(operation, operands, indices: indices, shape: output.shape)?
-      .withUnsafeBytes { Array($0) }
+    let operand = Rearrangement.Operand(shape: input.shape, elements: elements)
+    return Rearrangement.apply(operation, [operand], shape: output.shape)?.withUnsafeBytes { Array($0) }
   }
 }
 

@@ -34,12 +34,14 @@ extension GraphEditor {
     case .reshape, .transpose, .slice:
       return places()
     case .gather:
-      guard let indices = node.inputs[1].flatMap({ tensors[$0].indexValues }), !indices.isEmpty else { return nil }
+      guard let indices = node.inputs[1].flatMap({ tensors[$0].indexValues }), !indices.isEmpty
+      else { return nil }
       return places(indices)
     case .concatenation:
       return node.inputs.allSatisfy { $0 == x } ? places() : nil
     case .binary(.multiply, .none) where throughScales:
-      guard let (x, constant) = constantOperand(id, .multiply), let scale = uniform(constant) else { return nil }
+      guard let (x, constant) = constantOperand(id, .multiply), let scale = uniform(constant)
+      else { return nil }
       let operand = Rearrangement.Operand(shape: shape(x), elements: Array(0..<tensors[x].elementCount))
       return ElementTrace(root: x, places: Rearrangement.broadcast(operand, to: shape(id)), scale: scale)
     default:

@@ -93,11 +93,13 @@ extension GraphEditor {
     }
     switch function {
     case .erf:
-      guard isClose(factor, 0.5), isClose(offset, 0.5), hasForm([0, 0.5.squareRoot(), 0, 0]) else { return nil }
+      guard isClose(factor, 0.5), isClose(offset, 0.5), hasForm([0, 0.5.squareRoot(), 0, 0])
+      else { return nil }
       return .gelu(approximate: false)
     case .tanh:
       let slope = (2 / Double.pi).squareRoot()
-      guard isClose(factor, 0.5), isClose(offset, 0.5), hasForm([0, slope, 0, slope * 0.044715]) else { return nil }
+      guard isClose(factor, 0.5), isClose(offset, 0.5), hasForm([0, slope, 0, slope * 0.044715])
+      else { return nil }
       return .gelu(approximate: true)
     case .sigmoid:
       guard isClose(factor, 1), offset == 0 else { return nil }

@@ -12,6 +12,7 @@ final class GraphEditor {
 
   private let name: String
   private let position: TensorID?
+  private let scoreScales: [TensorID: Double]
   private(set) var tensors: [Tensor]
   private(set) var inputs: [TensorID]
   private(set) var outputs: [TensorID]
@@ -22,6 +23,7 @@ final class GraphEditor {
   init(_ graph: Graph) {
     name = graph.name
     position = graph.position
+    scoreScales = graph.scoreScales
     tensors = graph.tensors
     inputs = graph.inputs
     outputs = graph.outputs
@@ -282,6 +284,9 @@ final class GraphEditor {
         origin: node.origin)
     }
     result.outputs = outputs.map(map)
+    for (id, scale) in scoreScales {
+      if let new = ids[id] { result.scoreScales[new] = scale }
+    }
     return result
   }
 }

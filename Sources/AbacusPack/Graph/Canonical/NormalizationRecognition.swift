@@ -44,7 +44,9 @@ extension GraphEditor {
       if let difference = operand(squares, .square) {
         return operands(difference, .subtract).map { $0 == (x, mean) } ?? false
       }
-      if let (a, b) = operands(squares, .squaredDifference) { return (a, b) == (x, mean) || (a, b) == (mean, x) }
+      if let (a, b) = operands(squares, .squaredDifference) {
+        return (a, b) == (x, mean) || (a, b) == (mean, x)
+      }
     }
     // mean(x^2) - mean^2
     guard let (a, b) = operands(id, .subtract) else { return false }

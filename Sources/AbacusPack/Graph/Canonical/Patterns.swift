@@ -24,6 +24,16 @@ extension GraphEditor {
     return nil
   }
 
+  /// The first input of a node that is not constant.
+  func runTimeInput(_ node: Node) -> TensorID? {
+    node.inputs.lazy.compactMap { $0 }.first { !self.isConstant($0) }
+  }
+
+  /// True where all inputs but the first are constant or left out.
+  func hasConstantParameters(_ node: Node) -> Bool {
+    node.inputs.dropFirst().allSatisfy { $0.map(isConstant) ?? true }
+  }
+
   /// The value of a float constant all of whose elements are equal.
   func uniform(_ id: TensorID) -> Double? {
     let tensor = tensors[id]

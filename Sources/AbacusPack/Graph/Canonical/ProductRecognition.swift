@@ -7,7 +7,8 @@ extension GraphEditor {
     else { return false }
     let y = node.outputs[0]
     let (rows, columns) = (shape(matrix).suffix(2).first!, shape(matrix).last!)
-    guard shape(matrix).dropLast(2).allSatisfy({ $0 == 1 }), shape(x).count == shape(y).count else { return false }
+    guard shape(matrix).dropLast(2).allSatisfy({ $0 == 1 }), shape(x).count == shape(y).count
+    else { return false }
     let name = tensors[matrix].name
     var weights = try emit(.reshape, [matrix], shape: [rows, columns], name: name, origin: node.origin)
     if !transposeB {
@@ -35,7 +36,8 @@ extension GraphEditor {
         origin: product.origin)
     }
     try define(
-      node.outputs[0], layer.operation(activation), [product.inputs[0], product.inputs[1], bias], origin: product.origin)
+      node.outputs[0], layer.operation(activation), [product.inputs[0], product.inputs[1], bias],
+      origin: product.origin)
     return true
   }
 }

@@ -30,11 +30,13 @@ struct Relayout {
     return true
   }
 
-  /// The fewest nodes that do it, each an operation and the shape of its result.
+  /// The fewest nodes that do it, each an operation and the shape of its result. A transpose comes
+  /// last where it can: from there it may move on.
   var steps: [(operation: Operation, shape: [Int])] {
     if order == Array(factors.indices) { return sourceShape == shape ? [] : [(.reshape, shape)] }
-    if let steps = transposeFirst { return steps }
-    if let steps = transposeLast { return steps }
+    let first = transposeFirst
+    if let first, first.count == 1 { return first }
+    if let steps = transposeLast ?? first { return steps }
     let moved = order.map { factors[$0] }
     return [(.reshape, factors), (.transpose(permutation: order), moved)]
       + (moved == shape ? [] : [(.reshape, shape)])

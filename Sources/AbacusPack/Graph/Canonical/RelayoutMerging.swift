@@ -1,5 +1,5 @@
 extension GraphEditor {
-  /// Rows of reshapes and transposes become the fewest that do the same.
+  /// Rows of reshapes and transposes become the fewest that do the same, with the transpose last.
   func mergeRelayouts(_ id: NodeID) throws -> Bool {
     guard let node = plainNode(id), node.operation.isRelayout, let first = node.inputs[0] else { return false }
     let y = node.outputs[0]
@@ -15,7 +15,9 @@ extension GraphEditor {
       chain = candidate
       origin = source
     }
-    guard let steps = relayout(shape(origin), chain)?.steps, steps.count < chain.count else { return false }
+    guard let steps = relayout(shape(origin), chain)?.steps, steps.count <= chain.count else { return false }
+    guard steps.count < chain.count || chain.last?.operation == .reshape && steps.last?.operation != .reshape
+    else { return false }
     guard let last = steps.last else { return replace(y, with: origin) }
     for step in steps.dropLast() {
       origin = try emit(

@@ -43,7 +43,8 @@ extension GraphEditor {
       else { return false }
       inputs[0] = try emit(
         .slice(starts: starts, strides: strides), [query],
-        shape: shape(y).dropLast() + [shape(query).last!], name: "\(tensors[query].name) (part)", origin: node.origin)
+        shape: shape(y).dropLast() + [shape(query).last!], name: "\(tensors[query].name) (part)",
+        origin: node.origin)
     case .concatenation(let axis, .none):
       guard strides[axis] == 1 else { return false }
       var start = starts[axis]

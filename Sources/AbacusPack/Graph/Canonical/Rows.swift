@@ -11,8 +11,7 @@ extension GraphEditor {
     var data = node.inputs.indices[..<1]
     switch node.operation {
     case .fullyConnected, .layerNormalization, .rmsNormalization, .softmax, .unary:
-      guard shape(first).count == 2, node.inputs.dropFirst().allSatisfy({ $0.map(isConstant) ?? true })
-      else { return false }
+      guard shape(first).count == 2, hasConstantParameters(node) else { return false }
       operation = node.operation
     case .binary:
       operation = node.operation
@@ -45,7 +44,7 @@ extension GraphEditor {
   /// A reshape that only adds or drops dimensions of extent 1 before a row-wise operation becomes
   /// one after it, up to the next matrix product.
   func sinkReshape(_ id: NodeID) throws -> Bool {
-    guard let node = floatNode(id), let reshaped = node.inputs.lazy.compactMap({ $0 }).first(where: { !self.isConstant($0) }), let x = unitReshape(reshaped)
+    guard let node = floatNode(id), let reshaped = runTimeInput(node), let x = unitReshape(reshaped)
     else { return false }
     let y = node.outputs[0]
     var inputs = node.inputs
@@ -54,8 +53,7 @@ extension GraphEditor {
     switch node.operation {
     case .unary: break
     case .layerNormalization, .rmsNormalization, .softmax:
-      guard shape(x).last == shape(reshaped).last, node.inputs.dropFirst().allSatisfy({ $0.map(isConstant) ?? true })
-      else { return false }
+      guard shape(x).last == shape(reshaped).last, hasConstantParameters(node) else { return false }
     case .binary:
       for position in inputs.indices {
         guard let input = inputs[position], let operand = try combined(input, shape(y), shape(x), node.origin)
@@ -95,7 +93,7 @@ extension GraphEditor {
   private func combined(_ id: TensorID, _ shape: [Int], _ other: [Int], _ origin: String) throws -> TensorID? {
     if let x = unitReshape(id), self.shape(x) == other, self.shape(id) == shape { return x }
     guard isConstant(id), other.filter({ $0 != 1 }) == shape.filter({ $0 != 1 }) else { return nil }
-    let wide = Array(repeating: 1, count: shape.count - self.shape(id).count) + self.shape(id)
+    let wide = Shapes.widened(self.shape(id), to: shape.count)
     var extents = other.map { _ in 1 }
     let places = shape.indices.filter { shape[$0] != 1 }
     for (place, dimension) in zip(places, other.indices.filter { other[$0] != 1 }) {

@@ -138,22 +138,12 @@ extension GraphEditor {
       isConstant(outer), isPrivate(middle), let (x, inner) = constantOperand(middle, function),
       shape(x) == shape(node.outputs[0])
     else { return false }
-    guard let shape = broadcastShape(shape(inner), shape(outer)) else { return false }
     let merged = try emit(
-      .binary(function, .none), [inner, outer], shape: shape, name: tensors[outer].name,
-      origin: node.origin)
+      .binary(function, .none), [inner, outer], shape: Shapes.broadcast(shape(inner), shape(outer)),
+      name: tensors[outer].name, origin: node.origin)
     guard isConstant(merged) else { return false }
     try define(node.outputs[0], .binary(function, activation), [x, merged], origin: node.origin)
     return true
-  }
-
-  /// The shape of two operands' combination by numpy's rules.
-  func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int]? {
-    let rank = max(a.count, b.count)
-    let wideA = Array(repeating: 1, count: rank - a.count) + a
-    let wideB = Array(repeating: 1, count: rank - b.count) + b
-    guard zip(wideA, wideB).allSatisfy({ $0 == $1 || $0 == 1 || $1 == 1 }) else { return nil }
-    return zip(wideA, wideB).map { $0 == 1 ? $1 : $0 }
   }
 
   /// One name for each function: squares, reciprocals and reciprocal square roots.
@@ -189,8 +179,7 @@ extension GraphEditor {
 
   /// Of nodes that compute the same, one stays.
   func mergeDuplicates(_ id: NodeID) throws -> Bool {
-    guard let node = plainNode(id), let x = node.inputs.compactMap({ $0 }).first(where: { !isConstant($0) })
-    else { return false }
+    guard let node = plainNode(id), let x = runTimeInput(node) else { return false }
     for other in readers(x) where other < id {
       guard let twin = self.node(other), twin.operation == node.operation, twin.inputs == node.inputs,
         twin.outputs.count == 1, tensors[twin.outputs[0]].type == tensors[node.outputs[0]].type,

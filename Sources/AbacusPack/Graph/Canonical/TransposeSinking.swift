@@ -3,8 +3,7 @@ extension GraphEditor {
   /// cancel others: element-wise functions, reductions, pads, slices, concatenations, and what works
   /// along the last dimension if that stays the last.
   func sinkTranspose(_ id: NodeID) throws -> Bool {
-    guard let node = floatNode(id), let transposed = node.inputs.lazy.compactMap({ $0 }).first(where: { !self.isConstant($0) })
-    else { return false }
+    guard let node = floatNode(id), let transposed = runTimeInput(node) else { return false }
     switch node.operation {
     case .binary, .prelu:
       return try sinkThroughCombination(node)
@@ -23,8 +22,7 @@ extension GraphEditor {
     case .unary:
       return try sink(node, node.operation, x, permutation)
     case .softmax, .layerNormalization, .rmsNormalization, .fullyConnected:
-      guard permutation[last] == last, node.inputs.dropFirst().allSatisfy({ $0.map(isConstant) ?? true })
-      else { return false }
+      guard permutation[last] == last, hasConstantParameters(node) else { return false }
       return try sink(node, node.operation, x, permutation)
     case .pad(let before, let after, let value, let mode):
       let operation = Operation.pad(
@@ -57,7 +55,9 @@ extension GraphEditor {
   }
 
   /// Computes the node's result from `x` instead, and transposes that.
-  private func sink(_ node: Node, _ operation: Operation, _ x: TensorID, _ permutation: [Int]) throws -> Bool {
+  private func sink(
+    _ node: Node, _ operation: Operation, _ x: TensorID, _ permutation: [Int]
+  ) throws -> Bool {
     let y = node.outputs[0]
     let moved = try emit(
       operation, [x] + node.inputs.dropFirst(), shape: unpermuted(shape(y), permutation),
@@ -116,7 +116,7 @@ extension GraphEditor {
   private func untransposed(_ id: TensorID, _ permutation: [Int], _ origin: String) throws -> TensorID {
     if let (x, known) = transpose(id), known == permutation { return x }
     if shape(id).reduce(1, *) == 1, isConstant(id) { return id }
-    let wide = Array(repeating: 1, count: permutation.count - shape(id).count) + shape(id)
+    let wide = Shapes.widened(shape(id), to: permutation.count)
     let whole = try emit(
       .reshape, [id], shape: wide, name: tensors[id].name, origin: origin, type: tensors[id].type)
     var inverse = permutation
@@ -130,7 +130,8 @@ extension GraphEditor {
   private func absorbTranspose(_ node: Node) throws -> Bool {
     guard case .matrixMultiply(let transposeA, let transposeB) = node.operation else { return false }
     for position in 0..<2 {
-      guard let id = node.inputs[position], !isConstant(id), let (x, permutation) = transpose(id) else { continue }
+      guard let id = node.inputs[position], !isConstant(id), let (x, permutation) = transpose(id)
+      else { continue }
       let rank = permutation.count
       guard Array(permutation.prefix(rank - 2)) == Array(0..<rank - 2), permutation[rank - 1] == rank - 2
       else { continue }

@@ -61,6 +61,15 @@ import Testing
       let masked = test.binary(.add, scores, test.constant([1, 1, tokens, tokens], mask))
       return join(&test, test.product(test.softmax(masked), parts[2]))
     }),
+    ("selected scores, causal", "attention heads 2 scale 1.0 causal", { test, x in
+      let (q, k, v) = (test.linear(x, 8), test.linear(x, 8), test.linear(x, 8))
+      let (a, b, c) = (split(&test, q), split(&test, k), split(&test, v))
+      let condition = test.graph.add(
+        Tensor(name: "mask", shape: [tokens, tokens], type: .bool, data: mask.map { $0 == 0 ? 1 : 0 }))
+      let scores = test.product(a, turned(&test, b))
+      let selected = test.add(.select, [condition, scores, test.scalar(-1e9)], test.shape(scores))
+      return join(&test, test.product(test.softmax(selected), c))
+    }),
     ("grouped keys and values", "attention heads 2 of 1 scale 0.5", { test, x in
       let (q, k, v) = (test.linear(x, 8), test.linear(x, 4), test.linear(x, 4))
       let a = split(&test, q)
@@ -115,6 +124,38 @@ import Testing
       #expect(!graph.nodes.contains { $0.operation.summary == "reshape" }, "\(name)\n\(graph.summary())")
     }
     #expect(attention.inputs.count == (name == "a key mask" ? 4 : 3))
+  }
+
+  /// Positions by rotation, in the layout [1, h, n, d] of the heads; and one table a head, which is
+  /// another function.
+  @Test(arguments: [true, false]) func rotaryEmbedding(isShared: Bool) throws {
+    var test = FloatGraph(seed: 5)
+    let x = test.input([1, Self.tokens, 8])
+    let (half, heads) = (Self.depth / 2, isShared ? 1 : Self.heads)
+    func table(_ test: inout FloatGraph) -> ID {
+      let once = test.values(heads * Self.tokens * half)
+      let twice = (0..<heads * Self.tokens).flatMap { row in
+        let values = once[row * half..<(row + 1) * half]
+        return values + values
+      }
+      return test.constant([1, heads, Self.tokens, Self.depth], Array(twice))
+    }
+    let (cosines, sines) = (table(&test), table(&test))
+    func rotated(_ test: inout FloatGraph, _ x: ID) -> ID {
+      let split = Self.split(&test, x)
+      let (first, second) = (test.slice(split, 3, 0..<half), test.slice(split, 3, half..<2 * half))
+      let turned = test.concatenation([test.unary(.negate, second), first], 3)
+      return test.binary(
+        .add, test.binary(.multiply, split, cosines), test.binary(.multiply, turned, sines))
+    }
+    let (q, k) = (rotated(&test, test.linear(x, 8)), rotated(&test, test.linear(x, 8)))
+    let v = Self.split(&test, test.linear(x, 8))
+    let scores = test.product(q, Self.turned(&test, k))
+    let graph = try test.canonical(Self.join(&test, test.product(test.softmax(scores), v)))
+    let names = graph.nodes.map(\.operation.summary)
+    #expect(names.contains("attention heads 2 scale 1.0"))
+    #expect(names.count { $0 == "rotary heads 2" } == (isShared ? 2 : 0), "\(graph.summary())")
+    #expect(!isShared || names.count == 6, "\(graph.summary())")
   }
 
   @Test func notAttention() throws {

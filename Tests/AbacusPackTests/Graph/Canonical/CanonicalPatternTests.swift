@@ -80,7 +80,7 @@ import Testing
       let sum = test.binary(.add, variance, form == 2 ? test.unary(.square, test.mean(other)) : test.scalar(0.1))
       let root = test.unary(.sqrt, test.binary(.add, sum, test.scalar(0.1)))
       let graph = try test.canonical(test.binary(.divide, difference, root), comment: "form \(form)")
-      #expect(!operations(graph).contains { $0.contains("Normalization") }, "form \(form)")
+      #expect(!operations(graph).contains { $0.hasPrefix("layerNormalization") }, "form \(form)")
     }
   }
 
@@ -221,7 +221,7 @@ import Testing
     let deep = test.unary(.gelu(approximate: false), test.linear(test.layerNormalization(x), 6))
     let sum = test.binary(.add, test.binary(.add, x, deep), test.constant([1, 5, 6]))
     let graph = try test.canonical(test.linear(test.pickPlace(sum, 1, 2), 3))
-    let sizes = graph.nodes.map { graph.tensors[$0.outputs[0]].shape.prefix(2).reduce(1, *) }
-    #expect(sizes.allSatisfy { $0 == 1 }, "\(graph.summary())")
+    let shapes = graph.nodes.map { graph.tensors[$0.outputs[0]].shape }
+    #expect(shapes.allSatisfy { $0.dropLast().allSatisfy { $0 == 1 } }, "\(graph.summary())")
   }
 }
