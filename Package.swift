@@ -71,6 +71,11 @@ if let board {
       dependencies: [
         "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "accuracy",
+      dependencies: [
+        "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
     .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),

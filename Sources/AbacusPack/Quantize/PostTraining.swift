@@ -19,6 +19,16 @@ public struct PostTraining: Sendable {
     return try pack(try integers(graph, calibration))
   }
 
+  /// The same for a graph that is prepared already, and samples in memory.
+  ///
+  /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
+  public func pack(
+    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+  ) throws -> PackedModel {
+    let (graph, calibration) = try calibrate(prepared, count: count, samples: samples)
+    return try pack(try integers(graph, calibration))
+  }
+
   /// Packs what ``integers(_:_:)`` made.
   public func pack(_ integers: Graph) throws -> PackedModel { try Packer.pack(integers, options: packOptions) }
 
@@ -51,22 +61,30 @@ public struct PostTraining: Sendable {
         "\(path): the samples are images; say with --mean and --deviation how the model wants pixels of 0...1 "
           + "normalised (0 and 1 where it takes them as they are)")
     }
-    let calibration = try calibrate(prepared, reader)
-    guard let balance = quantize.equalization else { return (prepared, calibration) }
-    let even = try Equalization.apply(prepared, calibration, balance: balance)
-    return (even, try calibrate(even, reader))
+    let count = min(sampleLimit ?? reader.count, reader.count)
+    let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
+    return try calibrate(prepared, count: count) { index in
+      zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
+    }
   }
 
-  private func calibrate(_ graph: Graph, _ reader: SampleReader) throws -> Calibration {
-    let count = min(sampleLimit ?? reader.count, reader.count)
-    let shapes = graph.inputs.map { graph.tensors[$0].shape }
-    return try Calibration(
-      graph,
-      samples: { index in
-        zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-      }, count: count, progress: ProgressLine("calibrating", total: count),
-      channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
-      observesScores: quantize.arithmetic.softmax != .refined)
+  /// What the tensors of a prepared graph look like on samples, and the graph equalised by it where
+  /// that is asked for.
+  ///
+  /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
+  public func calibrate(
+    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+  ) throws -> (graph: Graph, calibration: Calibration) {
+    func observe(_ graph: Graph) throws -> Calibration {
+      try Calibration(
+        graph, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
+        channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
+        observesScores: quantize.arithmetic.softmax != .refined)
+    }
+    let calibration = try observe(prepared)
+    guard let balance = quantize.equalization else { return (prepared, calibration) }
+    let even = try Equalization.apply(prepared, calibration, balance: balance)
+    return (even, try observe(even))
   }
 
   /// The canonical form, with what normalises pixels at its front.

@@ -30,7 +30,7 @@ extension Tensor {
   func realValues() throws -> [Float] { try reals().map(Float.init) }
 
   /// Real values rounded half up and clamped to this tensor's grid; as they are where it has none.
-  func onGrid(_ values: [Float]) -> [Float] {
+  public func onGrid(_ values: [Float]) -> [Float] {
     guard let quantization, let codes = codes(of: values.map(Double.init)) else { return values }
     return mapChannels(of: quantization, codes) { code, scale, zeroPoint in (code - zeroPoint) * scale }
       .map(Float.init)
@@ -38,7 +38,7 @@ extension Tensor {
 
   /// Real values as whole numbers on this tensor's grid, rounded half up and clamped; nil where it has
   /// none.
-  func codes(of values: [Double]) -> [Double]? {
+  public func codes(of values: [Double]) -> [Double]? {
     guard let quantization else { return nil }
     // No more than a `Double` holds exactly.
     let range = type.integerRange.clamped(to: -1 << 53...1 << 53)

@@ -3,14 +3,14 @@ import Foundation
 
 /// Work on many samples at once whose results are taken one at a time, in the order of the samples:
 /// what comes out does not depend on the number of threads.
-enum OrderedWork {
+public enum OrderedWork {
   /// - Parameters:
   ///   - threads: samples in work at a time; all cores by default.
   ///   - produce: called for every index below `count`, several at a time.
   ///   - consume: called for every index in ascending order, one at a time.
   ///
   /// Throws the error of the first index that fails; what comes after it is not consumed.
-  static func run<Result>(
+  public static func run<Result>(
     count: Int, threads: Int? = nil, produce: @Sendable (Int) throws -> Result,
     consume: (Int, Result) throws -> Void
   ) throws {
