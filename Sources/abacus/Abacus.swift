@@ -11,6 +11,8 @@ struct Abacus: ParsableCommand {
     discussion: """
       Examples:
         abacus pack model.tflite -o model.abm
+        abacus pack model.onnx --calibrate samples.npy -o model.abm
+        abacus quantize model.onnx --calibrate samples.npy --report
         abacus inspect model.abm --html model.html
         abacus run model.abm --input photo.png
         abacus compare model.abm expected.npz
@@ -21,7 +23,7 @@ struct Abacus: ParsableCommand {
       6 it does not fit, 7 a missing or failing tool, 8 outputs differ, 64 wrong usage.
       """,
     version: "\(libraryVersion >> 16).\(libraryVersion >> 8 & 0xFF).\(libraryVersion & 0xFF) (blob format \(formatVersion))",
-    subcommands: [Pack.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self])
+    subcommands: [Pack.self, Quantize.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self])
 
   /// Errors of the packer end with their own exit code and one message on stderr.
   static func main() {

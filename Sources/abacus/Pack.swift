@@ -34,6 +34,9 @@ struct Pack: ParsableCommand {
   @Option(help: ArgumentHelp("Rows that go through a loop of operators at a time: more are faster and take more RAM.", valueName: "n"))
   var rowsInLoop = 2
 
+  @Option(help: ArgumentHelp("A tensor, by name, that becomes an output in addition, to look inside.", valueName: "name"))
+  var expose: [String] = []
+
   @Flag(help: "Leave out names and metadata.")
   var strip = false
 
@@ -62,6 +65,7 @@ struct Pack: ParsableCommand {
     var options = PackOptions()
     options.strip = strip
     options.rowsInLoop = rowsInLoop
+    options.exposed = expose
     if let labels {
       options.labels = String(decoding: try readFile(labels), as: UTF8.self)
         .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }

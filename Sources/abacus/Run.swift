@@ -21,6 +21,9 @@ struct Run: ParsableCommand {
   @Option(help: ArgumentHelp("Write the first output of all samples as .npy.", valueName: "file"))
   var outputFile: String?
 
+  @Option(help: ArgumentHelp("Write every output of all samples as output-0.npy and so on.", valueName: "folder"))
+  var outputFolder: String?
+
   @Option(help: "How many of the highest values of a classifier to print.")
   var top = 3
 
@@ -40,31 +43,38 @@ struct Run: ParsableCommand {
       progress.advance(to: index + 1)
     }
     progress.finish()
-    if let outputFile { try write(results, model, to: outputFile) }
+    if let outputFile { try write(results, model, output: 0, to: outputFile) }
+    if let outputFolder {
+      try FileManager.default.createDirectory(atPath: outputFolder, withIntermediateDirectories: true)
+      for output in model.outputs.indices {
+        try write(results, model, output: output, to: "\(outputFolder)/output-\(output).npy")
+      }
+    }
     let report = OutputReport(results, boundaries: model.outputs, labels: description.labels, top: top)
     if json {
       try printJSON(report.samples)
     } else if show {
       print(try gallery(try inputs.pictures(of: samples, model.inputs), captions: report.captions), terminator: "")
-    } else if outputFile == nil {
+    } else if outputFile == nil && outputFolder == nil {
       print(report.text, terminator: "")
     }
   }
 
-  private func write(_ results: [[[UInt8]]], _ model: Model, to path: String) throws {
-    guard let first = model.outputs.first, results.allSatisfy({ !$0.isEmpty }) else {
+  private func write(_ results: [[[UInt8]]], _ model: Model, output: Int, to path: String) throws {
+    guard model.outputs.indices.contains(output) else {
       throw PackError(.file, "the model has no output to write")
     }
-    let shape = first.shape.first == 1 ? Array(first.shape.dropFirst()) : first.shape
+    let boundary = model.outputs[output]
+    let shape = boundary.shape.first == 1 ? Array(boundary.shape.dropFirst()) : boundary.shape
     let type: DataType =
-      switch first.type {
+      switch boundary.type {
       case .int16: .int16
       case .int32: .int32
       case .uint8: .uint8
       default: .int8
       }
     try NumPyFile.write(
-      NumericArray(shape: [results.count] + shape, type: type, bytes: results.flatMap { $0[0] }), to: path)
+      NumericArray(shape: [results.count] + shape, type: type, bytes: results.flatMap { $0[output] }), to: path)
   }
 }
 

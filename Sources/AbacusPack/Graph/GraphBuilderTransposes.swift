@@ -1,11 +1,12 @@
-// Transposes wait: what does not mind their order is computed before them, so that the ones that an
-// importer puts around convolutions meet and cancel.
+// The transposes that an importer puts behind convolutions wait: what does not mind their order is
+// computed before them, so that they meet those before the next convolution and cancel.
 
 extension GraphBuilder {
-  /// What a run-time tensor is a transpose of.
+  /// The images [n, height, width, channels] that run-time images [n, channels, height, width] are a
+  /// transpose of.
   private func transposed(_ x: Graph.TensorID) -> (source: Graph.TensorID, permutation: [Int])? {
     guard let producer = producers[x], case .transpose(let permutation) = graph.nodes[producer].operation,
-      let source = graph.nodes[producer].inputs[0]
+      permutation == [0, 3, 1, 2], let source = graph.nodes[producer].inputs[0]
     else { return nil }
     return (source, permutation)
   }

@@ -15,8 +15,8 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: a file or folder as ``SampleReader`` takes it.
   public func pack(_ graph: Graph, samples: String) throws -> PackedModel {
-    let (prepared, calibration) = try calibrate(graph, samples: samples)
-    return try pack(prepared, calibration)
+    let (graph, calibration) = try calibrate(graph, samples: samples)
+    return try pack(try integers(graph, calibration))
   }
 
   /// The same for a graph that is prepared already, and samples in memory.
@@ -26,11 +26,27 @@ public struct PostTraining: Sendable {
     _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
   ) throws -> PackedModel {
     let (graph, calibration) = try calibrate(prepared, count: count, samples: samples)
-    return try pack(graph, calibration)
+    return try pack(try integers(graph, calibration))
   }
 
-  private func pack(_ prepared: Graph, _ calibration: Calibration) throws -> PackedModel {
-    try Packer.pack(try integers(prepared, calibration), options: packOptions)
+  /// Packs what ``integers(_:_:)`` made.
+  public func pack(_ integers: Graph) throws -> PackedModel { try Packer.pack(integers, options: packOptions) }
+
+  /// Compares integers and floats on some of the samples.
+  ///
+  /// - Parameters:
+  ///   - graph: the float graph as ``calibrate(_:samples:)`` returns it.
+  ///   - integers: the same graph as integers, not as a decoder.
+  public func report(_ graph: Graph, _ integers: Graph, samples path: String, count: Int) throws -> QuantizationReport {
+    let reader = try SampleReader(path, inputs: graph.inputs.map { graph.tensors[$0] })
+    let count = min(count, reader.count)
+    let samples = try (0..<count).map { index in
+      zip(graph.inputs, try reader.sample(index * reader.count / count)).map {
+        FloatTensor(shape: graph.tensors[$0].shape, values: $1)
+      }
+    }
+    return try QuantizationReport(
+      graph, integers, samples: samples, options: packOptions, progress: ProgressLine("comparing", total: count))
   }
 
   /// The graph in the form that is quantised, and what its tensors look like on samples.
@@ -73,7 +89,8 @@ public struct PostTraining: Sendable {
 
   /// The canonical form, with what normalises pixels at its front.
   public func prepare(_ graph: Graph) throws -> Graph {
-    try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts()
+    let graph = graph.isQuantized ? try graph.dequantized() : graph
+    return try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts()
   }
 
   /// The graph of integers.

@@ -195,7 +195,10 @@ struct TensorRoles {
     for consumer in consumers[id] {
       if case .rotary(let attributes) = graph.nodes[consumer].operation { return .heads(attributes.heads, bits: 16) }
     }
-    if isActivated(id) { return .curveGrid }
+    if let function = gatedReader(id) {
+      // I-ViT has no zero points, and ShiftGELU takes none.
+      return function.isGelu && options.arithmetic.gelu != .refined ? .symmetric(bits: 8) : .curveGrid
+    }
     if feedsGate(id) { return .symmetric(bits: 16) }
     if graph.outputs.contains(id) {
       let bits = options.outputBits ?? (residual.isEmpty ? 8 : 16)
@@ -223,12 +226,12 @@ struct TensorRoles {
     return uses[0] == 0 ? attributes.heads : attributes.keyValueHeads
   }
 
-  /// Read only by GELU or one of its kin, whose refined form takes a fine grid.
-  private func isActivated(_ id: Graph.TensorID) -> Bool {
+  /// GELU or one of its kin, where nothing else reads the tensor: the refined forms take a fine grid.
+  private func gatedReader(_ id: Graph.TensorID) -> UnaryFunction? {
     guard consumers[id].count == 1, !graph.outputs.contains(id),
       case .unary(let function) = graph.nodes[consumers[id][0]].operation, function.isGated
-    else { return false }
-    return !(function.isGelu && options.arithmetic.gelu != .refined)
+    else { return nil }
+    return function
   }
 
   /// Read only by a product with another run-time tensor: the gate of a SwiGLU.

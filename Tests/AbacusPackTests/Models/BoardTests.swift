@@ -44,4 +44,27 @@ import Testing
       #expect(result.runInstructions.count == 2 && result.runInstructions.allSatisfy { $0 > 0 })
     }
   }
+
+  /// A transformer in integers on every board, the one with 16 KB of RAM included.
+  @Test(
+    .enabled(if: ReleaseCommand.exists, ReleaseCommand.hint),
+    .enabled(if: AccuracyTests.hasFashion, VisionTransformer.hint), arguments: boards)
+  func classifiesWithATransformer(_ name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    try TestFolder.temporary { folder in
+      try VisionTransformer.pack(to: "\(folder)/vit.abm")
+      let blob = try readFile("\(folder)/vit.abm")
+      let host = try Model(blob)
+      let images = try VisionTransformer.images(3)
+      let codes = images.bytes.map { $0 ^ 0x80 }
+      let samples = (0..<3).map { [Array(codes[$0 * codes.count / 3..<($0 + 1) * codes.count / 3])] }
+      let wanted = try samples.map { try host($0) }
+      #expect(Set(wanted).count == 3 && wanted[0].map(\.count) == [20])
+      let result = try emulator.run(blob: blob, samples: samples, ramLimit: 16_384)
+      #expect(result.outputs == wanted)
+      #expect(result.ramBytes <= 16_384)
+      #expect(result.stackBytes <= Int(Limits.stackBytes))
+      #expect(result.arenaBytes == host.requirements.arenaBytes)
+    }
+  }
 }

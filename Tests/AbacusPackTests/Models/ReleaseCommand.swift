@@ -14,7 +14,10 @@ enum ReleaseCommand {
 
   /// What the command prints; fails the test where it ends with an error.
   @discardableResult
-  static func run(_ arguments: String...) throws -> String {
+  static func run(_ arguments: String...) throws -> String { try run(arguments) }
+
+  @discardableResult
+  static func run(_ arguments: [String]) throws -> String {
     let outcome = try Tool(path: path).run(arguments, timeLimit: 300)
     try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
     return outcome.output

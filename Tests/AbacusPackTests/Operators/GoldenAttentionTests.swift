@@ -22,7 +22,7 @@ import Testing
         #expect(labels.count { $0.contains(name) } >= count, "\(file): \(name)")
       }
     }
-    #expect(labels.count { ["q15", "q20"].contains($0) || $0.hasPrefix("lut") } == 2 + 2 * 5)
+    #expect(labels.count { ["frac", "q15", "q20"].contains($0) || $0.hasPrefix("lut") } == 3 + 2 * 5)
   }
 
   private struct NamedCase: Decodable {

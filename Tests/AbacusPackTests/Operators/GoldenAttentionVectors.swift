@@ -275,7 +275,7 @@ extension GoldenProgram {
 
   private struct ExponentialCase: Decodable {
     let name: String
-    let t, y, q15, q20: [Int]?
+    let f, q30, t, y, q15, q20: [Int]?
     let params: GoldenMultiplier?
   }
 
@@ -286,7 +286,11 @@ extension GoldenProgram {
     var programs: [GoldenProgram] = []
     for golden in try goldenCases("exp2", ExponentialCase.self) {
       var program = GoldenProgram("exp2, \(golden.name)")
-      if let t = golden.t, let y = golden.y, golden.name == "q20" {
+      if let f = golden.f, let q30 = golden.q30 {
+        // Of the 30 bits, operators show 20, rounded.
+        let wanted = q30.flatMap { normalized(($0 + 1 << 9) >> 10) }
+        program.softmax(f.map { [0, -$0] }, .int32, identity, [(.int16, wanted)], golden.name)
+      } else if let t = golden.t, let y = golden.y, golden.name == "q20" {
         program.softmax(t.map { [0, -$0] }, .int32, identity, [(.int16, y.flatMap(normalized))], golden.name)
       } else if let t = golden.t, let y = golden.y {
         let reachable = zip(t, y).filter { $0.0 < 1 << 21 }

@@ -155,7 +155,7 @@ extension GoldenProgram {
 // MARK: - Normalisation
 
 extension GoldenProgram {
-  static func normalisations() throws -> [GoldenProgram] { [try norms(), try paperNorms()] }
+  static func normalisations() throws -> [GoldenProgram] { [try norms(), try paperNorms()] + (try paperRoots()) }
 
   private struct NormCase: Decodable {
     struct Parameters: Decodable {
@@ -229,6 +229,65 @@ extension GoldenProgram {
     }
     return program
   }
+
+  // MARK: isqrt.json
+
+  private struct RootCase: Decodable {
+    let name: String
+    /// Empty in the case that has strings, because its numbers are larger.
+    let v: [Int]
+    let start_2_16, start_bits: [Int]?
+
+    init(from decoder: any Decoder) throws {
+      let fields = try decoder.container(keyedBy: Keys.self)
+      name = try fields.decode(String.self, forKey: .name)
+      v = (try? fields.decode([Int].self, forKey: .v)) ?? []
+      start_2_16 = try fields.decodeIfPresent([Int].self, forKey: .start_2_16)
+      start_bits = try fields.decodeIfPresent([Int].self, forKey: .start_bits)
+    }
+
+    enum Keys: CodingKey { case name, v, start_2_16, start_bits }
+  }
+
+  /// Rows whose variance is each number, 24 in a program; what they are multiplied with shows the root.
+  private static func paperRoots() throws -> [GoldenProgram] {
+    let golden = try goldenCases("isqrt", RootCase.self).first { $0.start_2_16 != nil && $0.start_bits != nil }!
+    return stride(from: 0, to: golden.v.count, by: 24).map { start in
+      var program = GoldenProgram("isqrt, \(golden.name), from \(start)")
+      for index in start..<min(start + 24, golden.v.count) {
+        let row = Self.row(ofSquares: golden.v[index])
+        let input = program.input([1, row.count], .int16, row)
+        for (rootStart, root) in [(UInt32(16), golden.start_2_16![index]), (0, golden.start_bits![index])] {
+          let factor = (1 << 31 - 1) / max(root, 1)
+          let small = row.indices.map { 10 * $0 - 100 }
+          let bias = row.indices.map { small[$0] - (row[$0] * factor) >> 1 }
+          var parameters = NormalizeParameters(stage: stage(1, .int16), rowLength: UInt32(row.count))
+          parameters.rootStart = rootStart
+          program.step(
+            .normalize, variant: NormalizeVariant.paper.rawValue,
+            [
+              Operands.input: input, Operands.channels: program.words([row.count, 2], pairs(bias, bias.map { _ in 2 })),
+              Operands.output: program.output(
+                [1, row.count], .int16, small, "\(golden.name), start \(rootStart), \(golden.v[index])"),
+            ], parameters, units: 1)
+        }
+      }
+      return program
+    }
+  }
+
+  /// Numbers with a mean of 0, rounded, whose squares have that sum.
+  private static func row(ofSquares sum: Int) -> [Int] {
+    var rest = sum
+    var row: [Int] = []
+    while rest >= 2 {
+      let a = min(IntegerReference.squareRoot(rest / 2), 32767)
+      row += [a, -a]
+      rest -= 2 * a * a
+    }
+    row.append(rest)
+    return row + Array(repeating: 0, count: 24 - row.count)
+  }
 }
 
 // MARK: - Activation
@@ -274,7 +333,8 @@ extension GoldenProgram {
         // v on Q16 is wider than an output: its upper and its lower bits.
         let table = tables[String(golden.name.dropFirst("q16 ".count))]!
         var parameters = ActivationParameters(stage: stage(37, .int16), multiplier: 1 << 30, rowLength: UInt32(y.count))
-        program.activate(x16, table: table, .int16, parameters, y.map { ($0 + 64) >> 7 }, golden.name)
+        program.activate(x16, table: table, .int16, parameters, y.map { ($0 + 64) >> 7 },
+          golden.name + "; table " + golden.name.dropFirst("q16 ".count))
         parameters.stage.shift = 30
         let small = y.indices.filter { (-32768...32767).contains(y[$0]) }
         parameters.rowLength = UInt32(small.count)

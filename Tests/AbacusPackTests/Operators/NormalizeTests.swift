@@ -82,8 +82,8 @@ import Testing
     program.expect(try Model(try program.hand.blob())(program.sample))
   }
 
-  /// Square roots of any size: E sets V = 4 a^2 + E of a row (a, -a). The numbers are those of
-  /// isqrt.json and both sides of the powers of 2.
+  /// Square roots of any size: E sets V = 4 a^2 + E of a row (a, -a), and 1 + E of (1, 0). The numbers are
+  /// those of isqrt.json that a variance can be, and both sides of the powers of 2.
   static func variances() throws -> [GoldenProgram] {
     struct Roots: Decodable {
       let v: [String]?
@@ -95,14 +95,15 @@ import Testing
     }
     let golden = try goldenCases("isqrt", Roots.self).compactMap(\.v).joined().compactMap { Int($0) }
     let values = (golden + (2..<58).flatMap { [1 << $0 - 1, 1 << $0] })
-      .filter { (4...Int(Limits.layerEpsilon)).contains($0) }
+      .filter { (1...Int(Limits.layerEpsilon)).contains($0) }
     var random = RandomCodes(seed: 30)
     return stride(from: 0, to: values.count, by: 24).map { start in
-      var program = GoldenProgram("variances from \(start)")
+      var program = GoldenProgram("isqrt, exact, variances from \(start)")
       for v in values[start..<min(start + 24, values.count)] {
         let a = min(IntegerReference.squareRoot(v / 4), 32767)
-        Normalization(input: .int16, output: .int16, epsilon: v - 4 * a * a)
-          .add(to: &program, [[a, -a]], &random, "V = \(v)")
+        let (row, least) = a == 0 ? ([1, 0], 1) : ([a, -a], 4 * a * a)
+        Normalization(input: .int16, output: .int16, epsilon: v - least)
+          .add(to: &program, [row], &random, "exact, V = \(v)")
       }
       return program
     }

@@ -12,28 +12,6 @@ extension Refusal {
     parameters(.attention, AttentionParameters.self, name, change)
   }
 
-  /// Changes the first operator with an opcode and a variant.
-  fileprivate static func form(
-    _ opcode: Opcode, _ variant: UInt8, _ name: String,
-    _ change: @escaping @Sendable (inout BlobEditor, Int) -> Void
-  ) -> Refusal {
-    Refusal("\(opcode), variant \(variant): \(name)") { editor in
-      let index = (0..<Int(editor.header.operatorCount)).first {
-        editor.record($0).opcode == opcode.rawValue && editor.record($0).variant == variant
-      }!
-      change(&editor, index)
-    }
-  }
-
-  fileprivate static func formParameters<Record: BitwiseCopyable>(
-    _ opcode: Opcode, _ variant: UInt8, _ type: Record.Type, _ name: String,
-    _ change: @escaping @Sendable (inout Record) -> Void
-  ) -> Refusal {
-    form(opcode, variant, name) { editor, index in
-      editor.edit(.parameters, Int(editor.record(index).parameterOffset), type, change)
-    }
-  }
-
   fileprivate static func variant(_ opcode: Opcode, _ variant: UInt8) -> Refusal {
     Refusal("\(opcode): variant \(variant)", .unsupportedOperator) { editor in
       editor.step(editor.first(opcode)) { $0.variant = variant }

@@ -27,18 +27,23 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 
 /// One wrong number at a time, with both checksums right: each has its verdict.
 @Suite struct RefusalTests {
-  @Test(arguments: structure + tensors)
+  @Test(arguments: Refusal.structure + Refusal.tensors)
   func structure(refusal: Refusal) throws {
     for model in try SampleBlobs.all() { refusal.expect(of: model.blob) }
   }
 
-  @Test(arguments: imageOperators)
+  @Test(arguments: Refusal.imageOperators)
   func imageOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.image().blob) }
 
-  @Test(arguments: sequenceOperators)
+  @Test(arguments: Refusal.sequenceOperators)
   func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
-  static let structure = [
+  @Test(arguments: Refusal.rowOperators)
+  func rowOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.rows().blob) }
+}
+
+extension Refusal {
+  static let structure: [Refusal] = [
     Refusal("magic", .notAModel) { $0.header.magic ^= 1 },
     Refusal("older version", .unsupportedVersion) { $0.header.formatVersion = 0 },
     Refusal("newer version", .unsupportedVersion) { $0.header.formatVersion = 2 },
@@ -88,7 +93,7 @@ struct Refusal: CustomTestStringConvertible, Sendable {
     Refusal("opcode 255", .unsupportedOperator) { $0.step(0) { $0.opcode = 255 } },
   ]
 
-  static let tensors = [
+  static let tensors: [Refusal] = [
     Refusal("type 0") { $0.tensor(0) { $0.elementType = 0 } },
     Refusal("type 7") { $0.tensor(0) { $0.elementType = 7 } },
     Refusal("placement 0") { $0.tensor(0) { $0.placement = 0 } },
