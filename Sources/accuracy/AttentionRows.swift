@@ -1,11 +1,14 @@
 import AbacusPack
 import AbacusRuntime
 
-/// Attention by itself: the runtime's against float softmax, both on the int8 queries, keys and values
-/// of the trained vision transformer.
+/// Attention by itself, head by head: the runtime's against float softmax, both on the int8 queries,
+/// keys and values of the trained vision transformer.
 struct AttentionRows {
   let bench: Bench
   private let name = "fmnist-vit"
+
+  /// Values of one head's queries, keys, values and result in float, of one image.
+  private typealias Operands = [FloatTensor]
 
   func measure() throws {
     let folder = Places.golden(name)
@@ -14,67 +17,71 @@ struct AttentionRows {
         testing: bench.limited(64), calibrationIndex: Places.shared("\(name)/calib_idx.npy"))
       var training = PostTraining()
       training.pixels = VisionTransformerRows.pixels
-      training.quantize.wideBelow = -1000
-      let prepared = try training.prepare(try ModelFile.load(folder))
-      let (graph, calibration) = try training.calibrate(prepared, count: data.calibration.count) {
-        [FloatTensor(pixels: data.calibration[$0])]
-      }
-      let integers = try training.integers(graph, calibration)
-      for (block, node) in integers.nodes.filter(\.isAttention).enumerated() {
-        try measure(node, block: block, of: integers, float: graph, data)
+      let graph = try training.prepare(try ModelFile.load(folder))
+      let attentions = graph.nodes.filter(\.isAttention)
+      let observed = try observe(graph, attentions, data)
+      for type in [DataType.int8, .int16] {
+        var decibels: [Double] = []
+        for (node, samples) in zip(attentions, observed) {
+          guard case .attention(let attributes) = node.operation else { continue }
+          for head in 0..<attributes.heads {
+            let own = samples.map { $0.map { $0.columns(of: head, among: attributes.heads) } }
+            if let value = try measure(own, scale: attributes.scale, output: type) { decibels.append(value) }
+          }
+        }
+        let mean = decibels.reduce(0, +) / Double(max(decibels.count, 1))
+        bench.report.add(
+          Row(
+            model: name, variant: "one attention head, \(type.rawValue) output, mean of \(decibels.count)",
+            dataset: FashionMNIST.name, samples: data.test.count, metric: "signal to noise, dB", value: mean,
+            decibels: mean))
       }
     }
   }
 
-  private func measure(
-    _ node: Node, block: Int, of integers: Graph, float: Graph, _ data: FashionMNIST
-  ) throws {
-    guard case .attention(let attributes) = node.operation else { return }
-    var alone = integers
-    alone.nodes = [node]
-    alone.inputs = node.inputs.compactMap { $0 }
-    alone.outputs = node.outputs
-    let operands = alone
-    let packed = try Packer.pack(alone)
-    let blob = packed.blob
-    // The float result is not to be rounded to the integers' grid.
-    alone.tensors[node.outputs[0]].type = .float32
-    alone.tensors[node.outputs[0]].quantization = nil
-    let exact = try FloatEvaluator(alone)
-    let whole = try FloatEvaluator(float)
-    let progress = ProgressLine("attention \(block)", total: data.test.count)
-    var heads = [(exact: [[Float]], integers: [[Float]])](repeating: ([], []), count: attributes.heads)
+  /// For each attention, for each image, what it reads and gives.
+  private func observe(_ graph: Graph, _ attentions: [Node], _ data: FashionMNIST) throws -> [[Operands]] {
+    let evaluator = try FloatEvaluator(graph)
+    var observed = [[Operands]](repeating: [], count: attentions.count)
     try OrderedWork.run(count: data.test.count) { sample in
       var seen: [Graph.TensorID: FloatTensor] = [:]
-      _ = try whole.evaluate([FloatTensor(pixels: data.test[sample])]) { id, tensor in
-        if operands.inputs.contains(id) { seen[id] = tensor }
-      }
-      let values = try operands.inputs.map { id in
-        guard let values = seen[id] else { throw PackError(.malformed, "\(node.origin): an operand is not the network's") }
-        return values
-      }
-      let grids = operands.inputs.map { operands.tensors[$0] }
-      let reals = zip(grids, values).map { FloatTensor(shape: $0.shape, values: $0.onGrid($1.values)) }
-      let bytes = zip(grids, values).map { grid, values in
-        (grid.codes(of: values.values.map(Double.init)) ?? []).map { UInt8(bitPattern: Int8($0)) }
-      }
-      let model = try Model(blob)
-      return (try exact.evaluate(reals)[0], model.outputs[0].reals(try model(bytes)[0]))
-    } consume: { sample, outputs in
-      for head in heads.indices {
-        heads[head].exact.append(outputs.0.columns(of: head, among: heads.count))
-        heads[head].integers.append(
-          FloatTensor(shape: outputs.0.shape, values: outputs.1).columns(of: head, among: heads.count))
-      }
-      progress.advance(to: sample + 1)
+      _ = try evaluator.evaluate([FloatTensor(pixels: data.test[sample])]) { seen[$0] = $1 }
+      return attentions.map { node in (node.inputs.compactMap { $0 } + node.outputs).compactMap { seen[$0] } }
+    } consume: { _, operands in
+      for index in observed.indices { observed[index].append(operands[index]) }
     }
-    let decibels = heads.compactMap { Statistics.decibels($0.exact, $0.integers) }
-    let mean = decibels.reduce(0, +) / Double(max(decibels.count, 1))
-    bench.report.add(
-      Row(
-        model: name, variant: "attention of block \(block), mean of \(heads.count) heads", dataset: FashionMNIST.name,
-        samples: data.test.count, metric: "signal to noise, dB", value: mean, decibels: mean,
-        blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes))
+    return observed
+  }
+
+  /// Signal to noise of one head over all images.
+  private func measure(_ samples: [Operands], scale: Double, output type: DataType) throws -> Double? {
+    guard let first = samples.first, first.count == 4 else { return nil }
+    let tensors = first.indices.map { position in
+      let largest = samples.reduce(0) { $1[position].values.reduce($0) { max($0, $1.magnitude) } }
+      let isWide = position == 3 && type == .int16
+      return Tensor(
+        name: "operand \(position)", shape: first[position].shape, type: isWide ? .int16 : .int8,
+        quantization: Quantization(scale: Double(largest) / (isWide ? 32_767 : 127), zeroPoint: 0))
+    }
+    let attributes = AttentionAttributes(heads: 1, keyValueHeads: 1, scale: scale, isCausal: false)
+    let node = Node(.attention(attributes), inputs: [0, 1, 2], outputs: [3], origin: "one attention head")
+    var graph = Graph(tensors: tensors, nodes: [node], inputs: [0, 1, 2], outputs: [3])
+    let model = try Model(try Packer.pack(graph).blob)
+    // The float result is not rounded to the integers' grid.
+    graph.tensors[3].type = .float32
+    graph.tensors[3].quantization = nil
+    let evaluator = try FloatEvaluator(graph)
+    var (exact, integers): ([[Float]], [[Float]]) = ([], [])
+    for sample in samples {
+      let inputs = zip(tensors, sample.prefix(3))
+      exact.append(
+        try evaluator.evaluate(inputs.map { FloatTensor(shape: $0.shape, values: $0.onGrid($1.values)) })[0].values)
+      let codes = inputs.map { tensor, values in
+        (tensor.codes(of: values.values.map(Double.init)) ?? []).map { UInt8(bitPattern: Int8($0)) }
+      }
+      integers.append(model.outputs[0].reals(try model(codes)[0]))
+    }
+    return Statistics.decibels(exact, integers)
   }
 }
 
@@ -86,9 +93,11 @@ extension Node {
 
 extension FloatTensor {
   /// One of equal parts of the last dimension.
-  fileprivate func columns(of part: Int, among parts: Int) -> [Float] {
+  fileprivate func columns(of part: Int, among parts: Int) -> FloatTensor {
     let width = shape.last ?? 1
     let columns = part * width / parts..<(part + 1) * width / parts
-    return values.indices.filter { columns.contains($0 % width) }.map { values[$0] }
+    return FloatTensor(
+      shape: shape.dropLast() + [columns.count],
+      values: values.indices.filter { columns.contains($0 % width) }.map { values[$0] })
   }
 }
