@@ -18,12 +18,13 @@ struct Abacus: ParsableCommand {
         abacus compare model.abm expected.npz
         abacus embed model.abm -o src/model
         abacus emulate model.abm --board mps2-an386 --input photo.png
+        abacus generate model.abm --tokenizer vocab.json --prompt "ROMEO:"
 
       Exit codes: 0 success, 3 a file cannot be used, 4 a malformed model, 5 an unsupported model,
       6 it does not fit, 7 a missing or failing tool, 8 outputs differ, 64 wrong usage.
       """,
     version: "\(libraryVersion >> 16).\(libraryVersion >> 8 & 0xFF).\(libraryVersion & 0xFF) (blob format \(formatVersion))",
-    subcommands: [Pack.self, Quantize.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self])
+    subcommands: [Pack.self, Quantize.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self, Generate.self])
 
   /// Errors of the packer end with their own exit code and one message on stderr.
   static func main() {

@@ -44,7 +44,7 @@ struct Compare: ParsableCommand {
       let results = try model(sample)
       for output in results.indices {
         comparisons[output].add(
-          integers(results[output], model.outputs[output]), integers(wanted[index][output], model.outputs[output]))
+          model.outputs[output].codes(results[output]), model.outputs[output].codes(wanted[index][output]))
       }
       progress.advance(to: index + 1)
     }

@@ -23,14 +23,7 @@ struct Emulate: ParsableCommand {
   @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an386, mps2-an500, mps3-an547, riscv32-virt; or all.")
   var board: String
 
-  @Option(help: ArgumentHelp("RAM that may be used, in bytes or as 16K.", valueName: "bytes"))
-  var ram: Size?
-
-  @Option(help: ArgumentHelp("Flash that may be used, in bytes or as 256K.", valueName: "bytes"))
-  var flash: Size?
-
-  @Flag(help: "Link the model's own kernels only, for the true size of a firmware.")
-  var dedicated = false
+  @OptionGroup var boardOptions: BoardOptions
 
   @OptionGroup var inputs: InputOptions
 
@@ -61,12 +54,7 @@ struct Emulate: ParsableCommand {
     } else if !inputs.input.isEmpty {
       print(outputs.text)
     }
-    var table = Table([.init(board), .init("", .right)])
-    table.add("flash, firmware and model (bytes)", NumberText.grouped(result.flashBytes))
-    table.add("RAM, all included (bytes)", NumberText.grouped(result.ramBytes))
-    table.add("arena (bytes)", NumberText.grouped(result.arenaBytes))
-    table.add("stack, deepest (bytes)", NumberText.grouped(result.stackBytes))
-    table.add("instructions to open", NumberText.grouped(result.openInstructions))
+    var table = result.table(board: board)
     table.add("instructions per inference", NumberText.grouped(result.runInstructions.max() ?? 0))
     print(table.text + "outputs byte-identical to this machine's\n", terminator: "")
   }
@@ -75,10 +63,7 @@ struct Emulate: ParsableCommand {
   private func run(
     on board: Board, _ model: Model, _ bytes: [UInt8], _ samples: [[[UInt8]]], _ description: BlobDescription
   ) throws -> EmulationResult {
-    let result = try withKernels(description) { kernels in
-      try Emulator(board: board).run(
-        blob: bytes, samples: samples, ramLimit: ram?.bytes, flashLimit: flash?.bytes, kernels: kernels)
-    }
+    let result = try boardOptions.emulate(bytes, description, on: board, samples: samples)
     for (index, sample) in samples.enumerated() where try model(sample) != result.outputs[index] {
       throw PackError(.mismatch, "sample \(index): \(board.name) computes other bytes than this machine")
     }
@@ -117,14 +102,6 @@ struct Emulate: ParsableCommand {
     print("bytes, and instructions to open and per inference; outputs byte-identical to this machine's")
   }
 
-  private func withKernels<Result>(_ description: BlobDescription, _ body: (URL?) throws -> Result) throws -> Result {
-    guard dedicated else { return try body(nil) }
-    let file = FileManager.default.temporaryDirectory.appending(path: "abacus-\(UUID().uuidString)_kernels.c")
-    try AtomicFile.write(EmbedWriter.kernels(description.neededOperators, name: "model"), to: file.path)
-    defer { try? FileManager.default.removeItem(at: file) }
-    return try body(file)
-  }
-
   private struct EmulationReport: Encodable {
     var board: String
     var flashBytes: Int
@@ -145,18 +122,5 @@ struct Emulate: ParsableCommand {
       runInstructions = result.runInstructions
       self.outputs = outputs
     }
-  }
-}
-
-/// A number of bytes, or of KiB as "16K".
-struct Size: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    let isKilo = argument.uppercased().hasSuffix("K")
-    guard let number = Int(isKilo ? String(argument.dropLast()) : argument), number > 0 else { return nil }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: isKilo ? 1024 : 1)
-    if overflow { return nil }
-    self.bytes = bytes
   }
 }

@@ -98,11 +98,11 @@ struct OutputReport {
     self.labels = labels
     samples = results.map { outputs in
       zip(outputs, boundaries).map { bytes, boundary in
-        let codes = integers(bytes, boundary)
+        let codes = boundary.codes(bytes)
         let best = topIndex(codes)
         return Output(
           name: boundary.name, shape: boundary.shape, codes: codes,
-          values: codes.map { Double($0 - boundary.zeroPoint) * boundary.scale }, top: best,
+          values: boundary.values(codes), top: best,
           label: labels.indices.contains(best) && labels.count == codes.count ? labels[best] : nil)
       }
     }

@@ -75,18 +75,6 @@ func printJSON(_ value: some Encodable) throws {
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
-/// Codes of one output as integers.
-func integers(_ bytes: [UInt8], _ boundary: Model.Boundary) -> [Int] {
-  bytes.withUnsafeBytes { raw in
-    switch boundary.type {
-    case .int16: (0..<raw.count / 2).map { Int(raw.loadUnaligned(fromByteOffset: 2 * $0, as: Int16.self)) }
-    case .int32: (0..<raw.count / 4).map { Int(raw.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)) }
-    case .uint8: raw.map { Int($0) }
-    default: raw.map { Int(Int8(bitPattern: $0)) }
-    }
-  }
-}
-
 /// Pictures side by side, as many as fit the terminal, each over its caption.
 func gallery(_ pictures: [Image], captions: [String]) throws -> String {
   let cell = min((pictures.map(\.width).max() ?? 1), 48)

@@ -2,7 +2,8 @@ import Board
 import CAbacus
 
 /// The one program that all boards run: opens the model that QEMU's loader placed in memory, runs
-/// it on each sample, and prints what `Emulator` of the packer reads, one fact a line.
+/// it on each sample, then on as many choices of its own as it is told to (the tokens that a
+/// language model writes), and prints what `Emulator` of the packer reads, one fact a line.
 @main
 struct Firmware {
   static func main() {
@@ -32,13 +33,26 @@ struct Firmware {
     var sample = unsafe UnsafeRawPointer(bitPattern: UInt(parameters.samples))
     for _ in 0..<parameters.sample_count {
       unsafe sample = copyInputs(&session, requirements.input_count, from: sample)
-      let running = Meter()
-      let ran = unsafe abacus_run(&session)
-      running.report(ticks: "run-ticks", stack: "run-stack")
-      guard succeeded("ran", ran) else { return }
-      printOutputs(&session, requirements.output_count)
+      guard run(&session, requirements.output_count) else { return }
+    }
+    for index in 0..<parameters.choice_count {
+      let choice = Choice.highest(of: &session)
+      Console.line("choice", choice)
+      if choice == parameters.stop_choice || index &+ 1 == parameters.choice_count { break }
+      Choice.write(choice, to: &session)
+      guard run(&session, requirements.output_count) else { return }
     }
     Console.line("end", true)
+  }
+
+  /// One measured run; false where it failed.
+  static func run(_ session: inout abacus_session, _ outputCount: UInt32) -> Bool {
+    let running = Meter()
+    let ran = unsafe abacus_run(&session)
+    running.report(ticks: "run-ticks", stack: "run-stack")
+    guard succeeded("ran", ran) else { return false }
+    printOutputs(&session, outputCount)
+    return true
   }
 
   static func succeeded(_ step: StaticString, _ status: abacus_status) -> Bool {

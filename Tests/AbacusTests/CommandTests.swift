@@ -4,7 +4,7 @@ import Testing
 
 /// What the command answers where everything is right.
 @Suite struct CommandTests {
-  @Test(arguments: ["pack", "inspect", "run", "compare", "embed", "emulate"])
+  @Test(arguments: ["pack", "inspect", "run", "compare", "embed", "emulate", "generate"])
   func help(_ verb: String) throws {
     let outcome = try Abacus.run([verb, "--help"])
     #expect(outcome.succeeded && outcome.errors == "")

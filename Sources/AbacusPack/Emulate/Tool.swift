@@ -11,6 +11,9 @@ struct Tool {
 
   let path: String
 
+  /// How often, in seconds, the lines of a running program are looked at.
+  private static let pollingInterval = 0.02
+
   /// The program of that name in PATH.
   init?(named name: String) {
     let folders = ProcessInfo.processInfo.environment["PATH"] ?? ""
@@ -24,9 +27,10 @@ struct Tool {
   }
 
   /// Runs the program to its end, or to `timeLimit` seconds. Its output goes to files, which
-  /// unlike pipes are never full.
+  /// unlike pipes are never full; `eachErrorLine` gets the lines of its standard error while it runs.
   func run(
-    _ arguments: [String], environment: [String: String] = [:], timeLimit: TimeInterval = .infinity
+    _ arguments: [String], environment: [String: String] = [:], timeLimit: TimeInterval = .infinity,
+    eachErrorLine: ((Substring) -> Void)? = nil
   ) throws(PackError) -> Outcome {
     do {
       return try TemporaryFolder.with { folder in
@@ -44,7 +48,18 @@ struct Tool {
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
         try process.run()
-        let timedOut = ended.wait(timeout: timeLimit.isFinite ? .now() + timeLimit : .distantFuture) == .timedOut
+        let deadline: DispatchTime = timeLimit.isFinite ? .now() + timeLimit : .distantFuture
+        var isRunning = true
+        if let eachErrorLine {
+          var lines = GrowingLines(try FileHandle(forReadingFrom: errors))
+          while isRunning && .now() < deadline {
+            isRunning = ended.wait(timeout: min(.now() + Self.pollingInterval, deadline)) == .timedOut
+            try lines.read().forEach(eachErrorLine)
+          }
+        } else {
+          isRunning = ended.wait(timeout: deadline) == .timedOut
+        }
+        let timedOut = isRunning
         if timedOut {
           kill(process.processIdentifier, SIGKILL)
           ended.wait()
@@ -58,6 +73,22 @@ struct Tool {
     } catch {
       throw PackError(.tool, "\(path) cannot be run: \(error)")
     }
+  }
+}
+
+/// The lines of a file that grows.
+private struct GrowingLines {
+  private let file: FileHandle
+  private var rest: [UInt8] = []
+
+  init(_ file: FileHandle) { self.file = file }
+
+  /// The lines that have ended since the last call.
+  mutating func read() throws -> [Substring] {
+    rest += try file.readToEnd() ?? Data()
+    guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
+    defer { rest.removeFirst(end + 1) }
+    return String(decoding: rest[..<end], as: UTF8.self).split(separator: "\n")
   }
 }
 

@@ -29,6 +29,7 @@ extension SampleSource {
 /// One sample after the other in a .npy file.
 struct ArraySamples: SampleSource {
   let count: Int
+  let isPixels: Bool
   private let array: NumPyRows
   /// Whether the whole array is one sample.
   private let isSingle: Bool
@@ -37,9 +38,9 @@ struct ArraySamples: SampleSource {
     array = try NumPyRows(try RandomAccessFile(path))
     count = try Self.count(in: array.shape, path, input)
     isSingle = count != array.shape[0]
+    // Bytes for an integer input are tokens.
+    isPixels = array.type == .uint8 && input.type == .float32
   }
-
-  var isPixels: Bool { array.type == .uint8 }
 
   func values(_ index: Int) throws -> [Float] {
     if !isSingle { return try array.row(index).floats() }
