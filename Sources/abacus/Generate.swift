@@ -76,8 +76,7 @@ struct Generate: ParsableCommand {
     let room = try language.room(after: beginning)
     let count = min(tokens ?? room, room)
 
-    let output = TextOutput(words, isSilent: json)
-    beginning.forEach(output.add)
+    let output = TextOutput(words, prompt: beginning, isSilent: json)
     let clock = ContinuousClock(), start = clock.now
     var emulation: EmulationResult?
     if let board {
@@ -127,16 +126,23 @@ struct Generate: ParsableCommand {
 /// Writes text to the standard output token by token.
 private final class TextOutput {
   private var stream: TokenStream
+  /// The text of the prompt, until the first token follows it.
+  private var prompt: String
   private let isSilent: Bool
   private let isTerminal = Terminal.isTerminal(1)
   private var endsInNewline = false
 
-  init(_ tokenizer: any Tokenizer, isSilent: Bool) {
-    stream = TokenStream(tokenizer)
+  init(_ tokenizer: any Tokenizer, prompt: [Int], isSilent: Bool) {
+    var stream = TokenStream(tokenizer)
+    self.prompt = prompt.map { stream.append($0) }.joined()
+    self.stream = stream
     self.isSilent = isSilent
   }
 
-  func add(_ token: Int) { write(stream.append(token)) }
+  func add(_ token: Int) {
+    write(prompt + stream.append(token))
+    prompt = ""
+  }
 
   /// Ends the last line.
   func finish() {
@@ -188,7 +194,7 @@ private struct GenerationReport: Encodable {
   var emulation: Emulation?
 
   func remark(contextLength: Int) -> String {
-    let count = NumberText.grouped(tokens.count) + " tokens written"
+    let count = tokens.count == 1 ? "1 token written" : "\(NumberText.grouped(tokens.count)) tokens written"
     let speed = tokensPerSecond.map { ", \(NumberText.grouped(Int($0))) tokens a second" } ?? ""
     switch end {
     case .count: return count + speed

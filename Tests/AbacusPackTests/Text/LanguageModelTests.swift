@@ -1,3 +1,4 @@
+import AbacusFormat
 import AbacusRuntime
 import Foundation
 import Testing
