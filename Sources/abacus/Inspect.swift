@@ -77,7 +77,7 @@ struct Inspect: ParsableCommand {
 
       """
     var operators = Table([
-      .init("#", .right), .init("operator"), .init("inputs"), .init("output"), .init("shape"),
+      .init("#", .right), .init("operator"), .init("form"), .init("inputs"), .init("output"), .init("shape"),
       .init("steps", .right),
     ])
     for index in blob.operators.indices {
@@ -85,7 +85,7 @@ struct Inspect: ParsableCommand {
       let inputs = [Operands.input, Operands.second].compactMap { blob.operand(index, $0) }.map { shortened(blob.name($0)) }
       let output = blob.operand(index, Operands.output)
       operators.add(
-        "\(index)", blob.opcode(index).map { "\($0.symbol)" } ?? "?", inputs.joined(separator: ", "),
+        "\(index)", blob.opcode(index).map { "\($0.symbol)" } ?? "?", blob.form(index), inputs.joined(separator: ", "),
         output.map { shortened(blob.name($0)) } ?? "", output.map(blob.shapeText) ?? "",
         "\((record.units + record.unitsPerStep - 1) / record.unitsPerStep)")
     }
@@ -128,6 +128,7 @@ struct InspectionReport: Encodable {
   struct OperatorReport: Encodable {
     var index: Int
     var opcode: String
+    var form: String
     var operands: [Int]
     var units: UInt32
     var unitsPerStep: UInt32
@@ -159,7 +160,7 @@ struct InspectionReport: Encodable {
     labels = blob.labels
     operators = blob.operators.indices.map { index in
       OperatorReport(
-        index: index, opcode: blob.opcode(index).map { "\($0.symbol)" } ?? "?",
+        index: index, opcode: blob.opcode(index).map { "\($0.symbol)" } ?? "?", form: blob.form(index),
         operands: (0..<Limits.maximumOperands).map { blob.operand(index, $0) ?? -1 },
         units: blob.operators[index].units, unitsPerStep: blob.operators[index].unitsPerStep)
     }

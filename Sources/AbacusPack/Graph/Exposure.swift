@@ -19,11 +19,13 @@ extension Graph {
     return result
   }
 
-  /// Names of computed tensors that differ least from `name`, in characters that one of them has and the
-  /// other has not.
+  /// Names of computed tensors that differ least from `name`: those that contain it, then those with the
+  /// fewest characters that only one of both has.
   private func namesLike(_ name: String, count: Int = 5) -> [String] {
     let candidates = Set(nodes.flatMap(\.outputs).map { tensors[$0].name }).subtracting([""])
-    let distances = candidates.map { (distance: $0.difference(from: name).count, name: $0) }
-    return distances.sorted(by: <).prefix(count).map(\.name)
+    let distances = candidates.map { candidate in
+      (candidate.contains(name) ? 0 : 1, candidate.difference(from: name).count, candidate)
+    }
+    return distances.sorted(by: <).prefix(count).map(\.2)
   }
 }

@@ -74,8 +74,8 @@ public struct Quantizer {
       try quantizeConstants(&node)
       result.nodes.append(node)
     default:
-      for position in node.inputs.indices { narrow(&node, position) }
       try quantizeConstants(&node)
+      for position in node.inputs.indices { narrow(&node, position) }
       result.nodes.append(node)
     }
   }
@@ -86,10 +86,10 @@ public struct Quantizer {
       let producer = graph.nodes.first(where: { $0.outputs.contains(product) })
     else {
       var node = node
+      try quantizeConstants(&node)
       if !roles.roles[node.outputs[0]].isWide {
         for position in node.inputs.indices { narrow(&node, position) }
       }
-      try quantizeConstants(&node)
       result.nodes.append(node)
       return
     }

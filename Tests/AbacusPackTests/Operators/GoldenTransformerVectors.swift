@@ -249,12 +249,12 @@ extension GoldenProgram {
     enum Keys: CodingKey { case name, v, start_2_16, start_bits }
   }
 
-  /// Rows whose variance is each number, 24 in a program; what they are multiplied with shows the root.
+  /// Rows whose variance is each number, 4 in a program; what they are multiplied with shows the root.
   private static func paperRoots() throws -> [GoldenProgram] {
     let golden = try goldenCases("isqrt", RootCase.self).first { $0.start_2_16 != nil && $0.start_bits != nil }!
-    return stride(from: 0, to: golden.v.count, by: 24).map { start in
+    return stride(from: 0, to: golden.v.count, by: 4).map { start in
       var program = GoldenProgram("isqrt, \(golden.name), from \(start)")
-      for index in start..<min(start + 24, golden.v.count) {
+      for index in start..<min(start + 4, golden.v.count) {
         let row = Self.row(ofSquares: golden.v[index])
         let input = program.input([1, row.count], .int16, row)
         for (rootStart, root) in [(UInt32(16), golden.start_2_16![index]), (0, golden.start_bits![index])] {
