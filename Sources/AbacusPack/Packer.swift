@@ -34,8 +34,7 @@ public enum Packer {
   ///
   /// - Throws: `PackError` naming the node that cannot be expressed and what would be right.
   public static func pack(_ graph: Graph, options: PackOptions = PackOptions()) throws -> PackedModel {
-    let prepared = try graph.normalized().patchesAsProducts(onlyWide: true).exposing(options.exposed)
-    let lowered = try Lowering.lower(prepared, options: options)
+    let lowered = try Lowering.lower(graph.normalized().exposing(options.exposed), options: options)
     let program = LoopFormation.form(lowered, unitsInLoop: options.rowsInLoop)
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")

@@ -9,9 +9,10 @@ struct SentenceRows {
   private let calibrationSentences = 96
 
   private static let variants: [(name: String, change: @Sendable (inout QuantizeOptions) -> Void)] = [
-    ("min-max ranges", { _ in }),
-    ("99.99th percentile", { $0.range = .percentile(99.99) }),
+    ("int16 below 30 dB", { _ in }),
     ("int16 below 40 dB", { $0.wideBelow = 40 }),
+    ("int8 but for the residual", { $0.wideBelow = -.infinity }),
+    ("99.99th percentile", { $0.range = .percentile(99.99) }),
   ]
 
   func measure() throws {

@@ -3,14 +3,12 @@ extension Graph {
   /// a convolution whose windows do not overlap, and the reshape that makes rows of its pixels.
   ///
   /// Positions, or any residual, can then be added to the layer's accumulators.
-  ///
-  /// - Parameter onlyWide: leave those alone whose results have 8 bits; convolutions give no 16.
-  func patchesAsProducts(onlyWide: Bool = false) -> Graph {
+  func patchesAsProducts() -> Graph {
     var result = self
     var nodes: [Node] = []
     var replaced: Set<Int> = []
     for (index, node) in self.nodes.enumerated() where !replaced.contains(index) {
-      guard !onlyWide || tensors[node.outputs[0]].type == .int16, let patches = PatchEmbedding(self, node) else {
+      guard let patches = PatchEmbedding(self, node) else {
         nodes.append(node)
         continue
       }

@@ -5,6 +5,7 @@ public struct Quantizer {
   private let calibration: Calibration
   private let options: QuantizeOptions
   private let roles: TensorRoles
+  private let wideWeights: Set<Graph.TensorID>
   private let scales: SharedScales
   private var result: Graph
   /// int8 copies of tensors of 16 bits, for the operators that take 8.
@@ -24,6 +25,7 @@ public struct Quantizer {
     self.calibration = calibration
     self.options = options
     roles = TensorRoles(graph, options, calibration)
+    wideWeights = roles.wideWeights
     scales = SharedScales(graph, roles, calibration, options)
     result = graph
     result.nodes = []
@@ -168,7 +170,10 @@ public struct Quantizer {
     let tensor = graph.tensors[id]
     let stride = tensor.shape[(axis + 1)...].reduce(1, *)
     let channels = tensor.shape[axis]
-    let weights = QuantizedWeights(try tensor.reals(), channels: channels) { $0 / stride % channels }
+    let largestSum = wideWeights.contains(id) ? TensorRoles.largestWeightSum : .infinity
+    let weights = QuantizedWeights(try tensor.reals(), channels: channels, largestSum: largestSum) {
+      $0 / stride % channels
+    }
     var constant = tensor
     constant.type = .int8
     constant.quantization = Quantization(
@@ -189,7 +194,7 @@ public struct Quantizer {
       result.nodes.append(node)
       return
     }
-    narrowProductInput(&node)
+    if !roles.readsWide(node) { narrow(&node, 0) }
     let axis = if case .depthwiseConvolution = node.operation { 3 } else { 0 }
     let index = try weightConstant(weights, channelAxis: axis)
     node.inputs[1] = index
@@ -213,14 +218,6 @@ public struct Quantizer {
         data: Tensor.data(of: codes, bytes: 4)))
     if node.inputs.count > 2 { node.inputs[2] = constant } else { node.inputs.append(constant) }
     result.nodes.append(node)
-  }
-
-  /// Matrix products take int8 of the residual stream; other tensors of 16 bits have them for a reason.
-  private mutating func narrowProductInput(_ node: inout Node) {
-    guard let id = node.inputs[0] else { return }
-    let isPlainProduct = if case .fullyConnected = node.operation { true } else { false }
-    if isPlainProduct, id < graph.tensors.count, !roles.residual.contains(id) { return }
-    narrow(&node, 0)
   }
 
   /// The bias, and what rounding the weights takes from the outputs on average.

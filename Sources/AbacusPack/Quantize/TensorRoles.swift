@@ -31,6 +31,9 @@ struct TensorRoles {
   private let consumers: [[Int]]
   /// The stream that the blocks of a transformer read through a normalisation and add to.
   private(set) var residual: Set<Graph.TensorID> = []
+  /// Those of it that products read and that lose too much in 8 bits: the normalised ones of networks
+  /// that normalise after each block.
+  private var wideResiduals: Set<Graph.TensorID> = []
   private(set) var roles: [TensorRole]
 
   /// - Parameter calibration: what the tensors look like; without it none is widened.
@@ -62,6 +65,13 @@ struct TensorRoles {
 
   /// Gives 16 bits to what loses too much with 8, where producer and readers have a form for it.
   private mutating func widen(_ calibration: Calibration) {
+    wideResiduals = residual.filter { id in
+      let products = consumers[id].map { graph.nodes[$0] }.filter { node in
+        if case .fullyConnected = node.operation { node.inputs[0] == id } else { false }
+      }
+      return roles[id].isWide && products.allSatisfy(holdsWide)
+        && calibration[id].signalToNoise(isSymmetric: true, options.range) < options.wideBelow
+    }
     for id in graph.tensors.indices {
       guard let producer = producers[id], canGiveWide(graph.nodes[producer]) else { continue }
       let statistics = calibration[id]
@@ -101,7 +111,14 @@ struct TensorRoles {
     }
   }
 
-  /// A product of 16-bit inputs with these weights fits 32 bits.
+  /// What magnitudes of a channel's weights may come to where its inputs have 16 bits: the product fits
+  /// 32 bits, and half of the range is left for the bias.
+  static let largestWeightSum = 0x1p30 / 32_768
+
+  /// Weights need so many steps to either side.
+  private static let fewestWeightSteps = 40.0
+
+  /// A product of 16-bit inputs with these weights fits 32 bits, if need be with coarser weights.
   private func holdsWide(_ node: Node) -> Bool {
     guard let id = node.inputs[1], graph.tensors[id].isConstant, let weights = try? graph.tensors[id].reals(),
       let depth = graph.tensors[id].shape.last
@@ -109,10 +126,19 @@ struct TensorRoles {
     return stride(from: 0, to: weights.count, by: depth).allSatisfy { start in
       let row = weights[start..<start + depth].lazy.map(\.magnitude)
       let (sum, largest) = (row.reduce(0, +), row.max() ?? 0)
-      // Rounding may add half a step to each weight; half of the range is left for the bias.
-      return largest == 0 || (sum / largest * 127 + Double(depth) / 2) * 32_768 < 0x1p30
+      let steps = Self.largestWeightSum - Double(depth) / 2
+      return largest == 0 || sum / largest * Self.fewestWeightSteps <= steps
     }
   }
+
+  /// A product with constant weights takes its input as the 16 bits that it has.
+  func readsWide(_ node: Node) -> Bool {
+    guard case .fullyConnected = node.operation, let id = node.inputs[0], id < roles.count else { return false }
+    return roles[id].isWide && (!residual.contains(id) || wideResiduals.contains(id))
+  }
+
+  /// Weights of products that take 16 bits.
+  var wideWeights: Set<Graph.TensorID> { Set(graph.nodes.filter(readsWide).compactMap { $0.inputs[1] }) }
 
   // MARK: Residual stream
 

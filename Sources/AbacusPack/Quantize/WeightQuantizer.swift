@@ -6,18 +6,24 @@ struct QuantizedWeights {
   var scales: [Double]
 
   /// - Parameters:
+  ///   - largestSum: what the magnitudes of a channel's codes may come to; its scale grows where they
+  ///     would be more.
   ///   - channelOf: output channel of weight i.
   ///
   /// Channels that are all but zero get a thousandth of the largest scale, or their int32 bias would
   /// overflow.
-  init(_ weights: [Double], channels: Int, channelOf: (Int) -> Int) {
+  init(_ weights: [Double], channels: Int, largestSum: Double = .infinity, channelOf: (Int) -> Int) {
     var largest = [Double](repeating: 0, count: channels)
+    var sums = largest
     for (index, weight) in weights.enumerated() {
+      sums[channelOf(index)] += weight.magnitude
       largest[channelOf(index)] = max(largest[channelOf(index)], weight.magnitude)
     }
     let most = largest.max() ?? 0
     let floor = most > 0 ? most * 1e-3 : 1
-    let scales = largest.map { max($0, floor) / 127 }
+    // Rounding may add half a step to each weight.
+    let mostSteps = largestSum - Double(weights.count / max(channels, 1)) / 2
+    let scales = zip(largest, sums).map { max(max($0, floor) / 127, $1 / mostSteps) }
     self.scales = scales
     codes = weights.enumerated().map { index, weight in
       Int8(min(max((weight / scales[channelOf(index)] + 0.5).rounded(.down), -127), 127))
