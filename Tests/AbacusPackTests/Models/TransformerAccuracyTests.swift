@@ -26,7 +26,7 @@ import Testing
       try ReleaseCommand.run([
         "run", "\(folder)/model.abm", "--input", "\(folder)/in.npy", "--output-file", "\(folder)/out.npy",
       ])
-      return try tops(NumPyFile.read("\(folder)/out.npy"))
+      return try self.tops(NumPyFile.read("\(folder)/out.npy"))
     }
     let correct = zip(tops, labels).count { $0 == $1 }
     #expect(Double(correct) / Double(count) >= 0.9167 - (1 - agreement))
