@@ -73,7 +73,9 @@ struct Pack: ParsableCommand {
     }
     guard let samples = quantization.calibrate else {
       try quantization.requireNothing()
-      return try Packer.pack(graph, options: options)
+      var training = PostTraining()
+      training.pack = options
+      return try training.packAsItIs(graph)
     }
     var training = try quantization.postTraining()
     training.pack = options

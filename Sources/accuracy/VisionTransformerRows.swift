@@ -17,7 +17,7 @@ struct VisionTransformerRows {
 
   /// Files that others have quantised, with scales that can be kept.
   private static let quantized: [(name: String, file: String)] = [
-    ("ONNX QDQ, s8", "vit_qdq_s8.onnx"),
+    ("ONNX QDQ, s8", "vit_qdq_s8.onnx"), ("ONNX QDQ, a16w8", "vit_qdq_a16w8.onnx"),
     ("TFLite INT8", "vit_int8.tflite"), ("TFLite INT8, GELU as x * sigmoid", "vit_int8_tflm.tflite"),
   ]
 
@@ -88,7 +88,7 @@ struct VisionTransformerRows {
   private func takeAsItIs(_ variant: String, _ file: String, _ data: FashionMNIST, _ float: [[Float]]) throws {
     let path = Places.shared("\(name)/\(file)")
     try bench.needing("\(name), \(variant)", path) {
-      let packed = try Packer.pack(try ModelFile.load(path))
+      let packed = try PostTraining().packAsItIs(try ModelFile.load(path))
       let (mean, deviation) = (Float(Self.pixels.mean[0]), Float(Self.pixels.deviation[0]))
       let outputs = try bench.integerOutputs(packed.blob, count: data.test.count) { sample, inputs in
         [try inputs[0].bytes(data.test[sample].map { (Float($0) / 255 - mean) / deviation })]

@@ -51,6 +51,9 @@ public struct Calibration: Sendable {
     largestScores = largest
   }
 
+  /// Ranges that are known without looking.
+  init(_ statistics: [Graph.TensorID: TensorStatistics]) { self.statistics = statistics }
+
   /// What was seen of an input or of a node's output; nothing for constants.
   public subscript(id: Graph.TensorID) -> TensorStatistics {
     statistics[id] ?? TensorStatistics()

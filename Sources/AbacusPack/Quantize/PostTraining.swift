@@ -29,6 +29,27 @@ public struct PostTraining: Sendable {
     return try pack(try integers(graph, calibration))
   }
 
+  /// Packs a model that is quantised already.
+  ///
+  /// Where it has activations of 16 bits, these stay in the operators that take them; keys and values of
+  /// attentions get 8.
+  ///
+  /// - Throws: `PackError` naming a layer whose 16 bits would be lost.
+  public func packAsItIs(_ graph: Graph) throws -> PackedModel {
+    guard graph.hasWideActivations else { return try Packer.pack(graph, options: pack) }
+    let stated = StatedRanges(graph)
+    var form = CanonicalOptions()
+    form.foldsNormalizationScale = false
+    let float = try graph.dequantized().canonical(form).patchesAsProducts()
+    var training = self
+    training.quantize.wideTensors.formUnion(stated.wideTensors(of: float))
+    training.quantize.headroom = 1
+    let calibration = try stated.calibration(of: float, training.quantize)
+    let integers = try training.integers(float, calibration)
+    try stated.requireWidths(of: integers)
+    return try training.pack(integers)
+  }
+
   /// Packs what ``integers(_:_:)`` made.
   public func pack(_ integers: Graph) throws -> PackedModel { try Packer.pack(integers, options: packOptions) }
 

@@ -63,33 +63,44 @@ struct TensorRoles {
 
   // MARK: Widths
 
-  /// Gives 16 bits to what loses too much with 8, where producer and readers have a form for it.
+  /// Gives 16 bits to what loses too much with 8 or is named, where producer and readers have a form for it.
   private mutating func widen(_ calibration: Calibration) {
+    let noisy = { [options] (id: Graph.TensorID, isSymmetric: Bool) in
+      calibration[id].signalToNoise(isSymmetric: isSymmetric, options.range) < options.wideBelow
+    }
     wideResiduals = residual.filter { id in
       let products = consumers[id].map { graph.nodes[$0] }.filter { node in
         if case .fullyConnected = node.operation { node.inputs[0] == id } else { false }
       }
-      return roles[id].isWide && products.allSatisfy(holdsWide)
-        && calibration[id].signalToNoise(isSymmetric: true, options.range) < options.wideBelow
+      return roles[id].isWide && products.allSatisfy(holdsWide) && (isNamedWide(id) || noisy(id, true))
     }
+    for id in graph.inputs where isNamedWide(id) && roles[id] == .asymmetric && readersTakeWide(id) { makeWide(id) }
     for id in graph.tensors.indices {
       guard let producer = producers[id], canGiveWide(graph.nodes[producer]) else { continue }
-      let statistics = calibration[id]
       switch roles[id] {
       case .symmetric(bits: 8), .asymmetric:
-        let isSymmetric = roles[id] != .asymmetric
-        let isNoisy = statistics.signalToNoise(isSymmetric: isSymmetric, options.range) < options.wideBelow
-        let isNamed = options.wideTensors.contains(graph.tensors[id].name)
-        guard isNoisy || isNamed, consumers[id].allSatisfy({ takesWide(graph.nodes[$0], id) }) else { continue }
-        roles[id] = .symmetric(bits: 16)
+        if isNamedWide(id) || noisy(id, roles[id] != .asymmetric), readersTakeWide(id) { makeWide(id) }
       case .heads(let heads, bits: 8):
         // Queries may have 16 bits; keys and values have 8.
-        guard consumers[id].count == 1, graph.nodes[consumers[id][0]].inputs[0] == id,
-          statistics.signalToNoise(isSymmetric: true, options.range) < options.wideBelow
-        else { continue }
-        roles[id] = .heads(heads, bits: 16)
+        if consumers[id].count == 1, graph.nodes[consumers[id][0]].inputs[0] == id, isNamedWide(id) || noisy(id, true) {
+          roles[id] = .heads(heads, bits: 16)
+        }
       default: continue
       }
+    }
+  }
+
+  private func isNamedWide(_ id: Graph.TensorID) -> Bool { options.wideTensors.contains(graph.tensors[id].name) }
+
+  private func readersTakeWide(_ id: Graph.TensorID) -> Bool {
+    consumers[id].allSatisfy { takesWide(graph.nodes[$0], id) }
+  }
+
+  /// Gives 16 bits to a tensor and to its views.
+  private mutating func makeWide(_ id: Graph.TensorID) {
+    roles[id] = .symmetric(bits: 16)
+    for consumer in consumers[id] where graph.nodes[consumer].operation.isView {
+      for output in graph.nodes[consumer].outputs { makeWide(output) }
     }
   }
 
@@ -107,6 +118,7 @@ struct TensorRoles {
     switch node.operation {
     case .fullyConnected: node.inputs[0] == id && holdsWide(node)
     case .layerNormalization, .rmsNormalization, .binary(.add, _), .binary(.multiply, _): true
+    case .reshape, .transpose, .slice: node.outputs.allSatisfy { !residual.contains($0) && readersTakeWide($0) }
     default: false
     }
   }
@@ -277,6 +289,14 @@ extension Operation {
   var isNormalization: Bool {
     switch self {
     case .layerNormalization, .rmsNormalization: true
+    default: false
+    }
+  }
+
+  /// The same elements, or some of them, in another place.
+  var isView: Bool {
+    switch self {
+    case .reshape, .transpose, .slice: true
     default: false
     }
   }

@@ -24,6 +24,13 @@ public struct TensorStatistics: Sendable, Equatable {
     histograms = [Histogram](repeating: Histogram(), count: max(groups, 1))
   }
 
+  /// A range that is known without any values.
+  init(low: Float, high: Float) {
+    self.init()
+    (minimum, maximum) = (low, high)
+    (channelMinimum, channelMaximum) = ([low], [high])
+  }
+
   /// Mean of each channel's values; those that are not finite count as 0.
   public var channelMean: [Double] {
     let rows = Double(count / max(channelSums.count, 1))

@@ -36,6 +36,30 @@ import Testing
     }
   }
 
+  /// Models that others have quantised, packed as they are: with activations of 8 and of 16 bits.
+  @Test(
+    .enabled(if: AccuracyTests.hasFashion, "Debian's package dataset-fashion-mnist is not installed"),
+    .enabled(if: TestFolder.shared != nil, "the shared models are not here"),
+    arguments: [("vit_qdq_s8", 0.985), ("vit_qdq_a16w8", 0.993)])
+  func quantizedElsewhere(_ name: String, _ agreement: Double) throws {
+    let count = 1_000
+    let images = try IDXFile.images("\(AccuracyTests.fashion)/t10k-images-idx3-ubyte.gz").rows(0..<count)
+    let pixels = images.doubles().map { Float(($0 / 255 - 0.2860) / 0.3530) }
+    let tops = try TestFolder.temporary { folder in
+      try NumPyFile.write(
+        NumericArray(shape: [count, 1, 28, 28], type: .float32, bytes: pixels.flatMap(littleEndianBytes)),
+        to: "\(folder)/in.npy")
+      try ReleaseCommand.run(["pack", try TestFolder.model("fmnist-vit/\(name).onnx"), "-o", "\(folder)/model.abm"])
+      try ReleaseCommand.run([
+        "run", "\(folder)/model.abm", "--input", "\(folder)/in.npy", "--output-file", "\(folder)/out.npy",
+      ])
+      return try self.tops(NumPyFile.read("\(folder)/out.npy"))
+    }
+    let float = try NumPyFile.read(try TestFolder.model("fmnist-vit/ref_logits_t10k.npy")).rows(0..<count)
+    let same = zip(tops, try self.tops(float)).count { $0 == $1 }
+    #expect(Double(same) / Double(count) >= agreement)
+  }
+
   /// At most 0.01 nats a character over the float network, on two windows of text it has not seen.
   @Test(.enabled(if: TestFolder.shared != nil, "the shared windows of text are not here"))
   func language() throws {
