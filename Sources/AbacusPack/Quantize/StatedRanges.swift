@@ -27,8 +27,10 @@ struct StatedRanges {
   private static func range(_ tensor: Tensor) -> Range? {
     guard let grid = tensor.quantization, grid.isPerTensor, tensor.type.isInteger, tensor.type.bytes <= 2 else { return nil }
     let codes = tensor.type.integerRange
+    // A grid without a zero point keeps its scale if its range is taken to be even.
+    let isEven = grid.zeroPoints[0] == 0 && codes.lowerBound < 0
     return Range(
-      low: Double(codes.lowerBound - grid.zeroPoints[0]) * grid.scales[0],
+      low: Double((isEven ? -codes.upperBound : codes.lowerBound) - grid.zeroPoints[0]) * grid.scales[0],
       high: Double(codes.upperBound - grid.zeroPoints[0]) * grid.scales[0], isWide: tensor.type.bytes == 2)
   }
 

@@ -38,7 +38,8 @@ import Testing
     #expect(abs(model.inputs[0].scale - 24 / 32_767) < 1e-9)
     let values = float.values(rows * width)
     let expected = try FloatEvaluator(float.graph).evaluate([FloatTensor(shape: [1, rows, width], values: values)])[0]
-    let output = try model([try model.inputs[0].bytes(values)])[0]
+    let codes = values.map { Int((Double($0) / model.inputs[0].scale).rounded()) }
+    let output = try model([model.inputs[0].type.bytes(of: codes)])[0]
     for (index, right) in expected.values.enumerated() {
       let code = Int16(bitPattern: UInt16(output[2 * index]) | UInt16(output[2 * index + 1]) << 8)
       // Weights have 8 bits; activations of 8 would be off by more than ten times as much.
