@@ -8,7 +8,7 @@ import Testing
 /// The same blob computes the same bytes on this machine and on every board.
 @Suite(.serialized) struct BoardTests {
   static let boards = [
-    "microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt",
+    "microbit", "mps2-an385", "mps2-an385-m0", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt",
   ]
 
   /// Models that a board with 16 KB of RAM and 256 KB of flash has no room for.
