@@ -3,8 +3,8 @@ import Foundation
 
 /// How figures differ from a baseline.
 struct Comparison {
-  /// Changes up to this share are not told.
-  static let threshold = 0.01
+  /// Changes up to so many percent are not told.
+  static let threshold = 1
 
   struct Change: Equatable {
     /// Model and board.
@@ -13,7 +13,9 @@ struct Comparison {
     var before: Int
     var after: Int
 
-    var growth: Double { Double(after) / Double(max(before, 1)) - 1 }
+    var percent: Double { 100 * Double(after - before) / Double(max(before, 1)) }
+    var isWorse: Bool { 100 * (after - before) > Comparison.threshold * before }
+    var isBetter: Bool { 100 * (before - after) > Comparison.threshold * before }
   }
 
   /// The largest first.
@@ -32,8 +34,8 @@ struct Comparison {
         changes.append(Change(subject: row.name, figure: old.name, before: old.value, after: new.value))
       }
     }
-    regressions = changes.filter { $0.growth > Self.threshold }.sorted { $0.growth > $1.growth }
-    gains = changes.filter { $0.growth < -Self.threshold }.sorted { $0.growth < $1.growth }
+    regressions = changes.filter(\.isWorse).sorted { $0.percent > $1.percent }
+    gains = changes.filter(\.isBetter).sorted { $0.percent < $1.percent }
     unknown = measured.filter { known[$0.key] == nil }.map(\.name)
     compared = measured.count - unknown.count
   }
@@ -47,13 +49,13 @@ struct Comparison {
       for change in changes {
         table.add(
           change.subject, change.figure, NumberText.grouped(change.before), NumberText.grouped(change.after),
-          String(format: "%+.1f %%", 100 * change.growth))
+          String(format: "%+.1f %%", change.percent))
       }
       text += table.text + "\n"
     }
     text +=
       "bench: \(compared) rows compared with the baseline, \(regressions.count) figures worse and "
-      + "\(gains.count) better by more than \(Int(100 * Self.threshold)) %\n"
+      + "\(gains.count) better by more than \(Self.threshold) %\n"
     if !unknown.isEmpty { text += "bench: not in the baseline: \(unknown.joined(separator: ", "))\n" }
     return text
   }

@@ -42,7 +42,8 @@ struct ModuleIndex {
   }
 
   private static func swiftNames(_ source: String) -> [String] {
-    source.matches(of: /\b(?:func|struct|enum|class|protocol)\s+([A-Za-z_][A-Za-z_0-9]*)/).map { String($0.output.1) }
+    source.matches(of: /(?:\b(?:func|struct|enum|class|protocol)\s+|@c\()([A-Za-z_][A-Za-z_0-9]*)/)
+      .map { String($0.output.1) }
   }
 
   /// What begins a line with a type and is followed by a parenthesis, or is an object at the top.

@@ -14,9 +14,9 @@ final class Report {
     say("[\(seconds) s] \(row.model), \(row.board)")
   }
 
-  /// Of a reason the first line is told.
+  /// Of a reason the first words are told.
   func skip(_ what: String, _ reason: String) {
-    skipped.append((what, String(reason.prefix { !$0.isNewline })))
+    skipped.append((what, String(reason.prefix { !$0.isNewline }.prefix(120))))
   }
 
   /// Runs `body` unless a file of the model is missing or asks for what Abacus does not do.
