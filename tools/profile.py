@@ -2,7 +2,7 @@
 
 usage: profile.py BENCH TOOLCHAIN MODEL BOARD
 
-BENCH is the program, TOOLCHAIN the folder of llvm-nm and swift-demangle. Programs named like QEMU's, first
+BENCH is the program, TOOLCHAIN the folder of llvm-nm, llvm-objdump and swift-demangle. Programs named like QEMU's, first
 in PATH, call QEMU with a log of translated and executed blocks, which goes through a pipe.
 """
 
@@ -33,13 +33,12 @@ exec {program} "$@" -d in_asm,exec,nochain -D {folder}/log
 
 
 class Log:
-    """Blocks as they are translated, and how often each is executed."""
+    """Where the blocks are that are translated, and how often each is executed."""
 
     def __init__(self):
-        self.mnemonics = {}
+        self.ends = {}
         self.executions = collections.Counter()
-        self.start = None
-        self.block = []
+        self.start = self.end = None
 
     def read(self, line):
         if line.startswith("Trace"):
@@ -47,29 +46,32 @@ class Log:
             _, address, _, flags = line[line.index("[") + 1 : line.index("]")].split("/")
             self.executions[int(address, 16), int(flags, 16) & COUNT_MASK] += 1
         elif line.startswith("0x"):
-            address, text = line.split(":", 1)
+            # What QEMU's disassembler makes of it does not matter: it does not know MVE.
+            address, code = re.match(r"(0x[0-9a-f]+): ((?: [0-9a-f]{4,8}\b)+)", line).groups()
             if self.start is None:
                 self.start = int(address, 16)
-            name = re.search(r"(?:\b[0-9a-f]{4,8}\s+)+([a-z.][a-z0-9.]*)", text)
-            self.block.append(name.group(1) if name else "unknown")
+            self.end = int(address, 16) + len(code.replace(" ", "")) // 2
         elif line.startswith("IN:"):
             self.end_block()
 
     def end_block(self):
         """Of one address the longest block counts; shorter ones are the same block cut off."""
-        if self.start is not None and len(self.block) > len(self.mnemonics.get(self.start, [])):
-            self.mnemonics[self.start] = self.block
-        self.start, self.block = None, []
+        if self.start is not None:
+            self.ends[self.start] = max(self.end, self.ends.get(self.start, 0))
+        self.start = self.end = None
 
-    def blocks(self):
+    def blocks(self, instructions):
         """Address, mnemonics and executions of each block, cut off where it was."""
-        for (address, limit), count in self.executions.items():
-            names = self.mnemonics.get(address, [])
-            yield address, names[: limit or None], count
+        addresses = [address for address, _ in instructions]
+        for (start, limit), count in self.executions.items():
+            first = bisect.bisect_left(addresses, start)
+            last = bisect.bisect_left(addresses, self.ends.get(start, start))
+            names = [name for _, name in instructions[first:last]]
+            yield start, names[: limit or None], count
 
 
 def emulate(bench, model, board):
-    """The log, the row of tools/bench, and the names of functions by address."""
+    """The log, the row of tools/bench, and the firmware's functions and instructions by address."""
     log = Log()
     with tempfile.TemporaryDirectory() as folder:
         for name in EMULATORS:
@@ -90,7 +92,8 @@ def emulate(bench, model, board):
         rows = json.loads(process.communicate()[0] or "[]")
         if process.returncode != 0 or not rows or rows[0]["instructions"] is None:
             sys.exit(f"{model} was not measured on {board}")
-        return log, rows[0], functions(os.path.join(folder, "firmware"))
+        firmware = os.path.join(folder, "firmware")
+        return log, rows[0], functions(firmware), instructions(firmware)
 
 
 def read_all(pipe, process, log):
@@ -117,6 +120,14 @@ def functions(firmware):
     return sorted((int(row[0], 16) & ~1, row[2]) for row in rows if len(row) == 3 and row[1] in "tTW")
 
 
+def instructions(firmware):
+    with open(firmware, "rb") as file:
+        is_arm = file.read(20)[18] == 40
+    program = [f"{toolchain}/llvm-objdump", "-d", "--no-show-raw-insn"] + ["--mattr=+mve"] * is_arm
+    text = subprocess.run(program + [firmware], capture_output=True, text=True, check=True).stdout
+    return [(int(a, 16), name) for a, name in re.findall(r"^ *([0-9a-f]+):\s+(\S+)", text, re.MULTILINE)]
+
+
 def demangled(names):
     program = [f"{toolchain}/swift-demangle", "--compact", "--simplified"]
     result = subprocess.run(program, input="\n".join(names), capture_output=True, text=True, check=True)
@@ -130,10 +141,10 @@ def print_table(title, counter, total):
 
 
 def main(bench, model, board):
-    log, row, names = emulate(bench, model, board)
+    log, row, names, code = emulate(bench, model, board)
     starts = [start for start, _ in names]
     by_function, by_mnemonic, by_block = (collections.Counter() for _ in range(3))
-    for address, block, count in log.blocks():
+    for address, block, count in log.blocks(code):
         function = names[max(bisect.bisect_right(starts, address) - 1, 0)][1]
         by_function[function] += count * len(block)
         by_block[address, function] += count * len(block)
