@@ -27,6 +27,8 @@ final class PeerProcess {
     process.standardInput = requests
     process.standardOutput = answers
     process.standardError = FileHandle.nullDevice
+    // One that dies is an error here, not the end.
+    signal(SIGPIPE, SIG_IGN)
     try process.run()
     let greeting = try line()
     guard greeting == "ready" else { throw PackError(.tool, greeting) }
