@@ -9,7 +9,7 @@ struct SentencePeer {
     var name: String
     /// The mean over the tokens of each sentence.
     var embeddings: [[Float]]
-    /// The median of many runs on one core.
+    /// Processor time with one thread, the median of many runs.
     var milliseconds: Double
     var bytes: Int
   }
