@@ -2,9 +2,9 @@ import Foundation
 
 /// Samples for the inputs of a float model, as files deliver them and one at a time.
 ///
-/// For a model that reads tokens: a text, with a tokenizer. For a model with one input: a .npy file of shape N x input (or one sample), an idx file, an image
-/// or a folder of images. For any model: a folder with `NAME.npy` for each input NAME ("/" in a
-/// name is "_" in the file's).
+/// For a model that reads tokens: a text, with a tokenizer. For a model with one input: a .npy file of
+/// shape N x input (or one sample), an idx file, an image or a folder of images. For any model: a folder
+/// with `NAME.npy` for each input NAME ("/" in a name is "_" in the file's).
 public struct SampleReader: Sendable {
   /// How many samples there are.
   public let count: Int

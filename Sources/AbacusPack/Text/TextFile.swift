@@ -5,10 +5,11 @@ enum TextFile {
   static func read(_ path: String) throws(PackError) -> String {
     let bytes = try readFile(path, limit: InputLimits.textBytes)
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let start = bytes.starts(with: mark) ? mark.count : 0
     do {
-      return String(copying: try UTF8Span(validating: bytes.span.extracting(droppingFirst: bytes.starts(with: mark) ? 3 : 0)))
+      return String(copying: try UTF8Span(validating: bytes.span.extracting(droppingFirst: start)))
     } catch {
-      throw PackError(.file, "\(path): is no text: byte \(error.byteOffsets.lowerBound) is not UTF-8")
+      throw PackError(.file, "\(path): is no text: byte \(start + error.byteOffsets.lowerBound) is not UTF-8")
     }
   }
 }

@@ -31,7 +31,7 @@ struct TokenWindows: TextSamples {
       throw PackError(
         .file,
         "the text has \(tokens.count + beginning.count) tokens, but the model reads \(length) at a time: a longer "
-          + "text is needed, or a shorter sequence (--set tokens=...)")
+          + "text is needed, or a shorter sequence (--set tokens=..., or --dim where the model leaves it open)")
     }
     count = (tokens.count - 1) / step + 1
   }
