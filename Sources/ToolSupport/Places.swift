@@ -5,6 +5,9 @@ public enum Places {
   /// Models of ours are part of the package.
   public static func golden(_ name: String) -> String { "Tests/Golden/models/\(name)" }
 
+  /// Simple stories that we wrote.
+  static let stories = "Tests/Golden/stories.txt"
+
   /// Models and data beside the package, or where ABACUS_SHARED says.
   public static func shared(_ path: String) -> String {
     (ProcessInfo.processInfo.environment["ABACUS_SHARED"] ?? "../shared") + "/models/" + path

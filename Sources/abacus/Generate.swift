@@ -19,9 +19,7 @@ struct Generate: ParsableCommand {
   @Argument(help: "A packed language model.")
   var blob: String
 
-  @Option(help: ArgumentHelp(
-    "vocab.json (a list of characters), a .bin of llama2.c, vocab.txt or tokenizer.json (WordPiece), or a folder with one.",
-    valueName: "file"))
+  @Option(help: ArgumentHelp("\(TokenizerFile.kinds).", valueName: "file"))
   var tokenizer: String
 
   @Option(help: ArgumentHelp("The beginning of the text.", valueName: "text"))
@@ -82,18 +80,18 @@ struct Generate: ParsableCommand {
     if let board {
       emulation = try boardOptions.emulate(
         bytes, description, on: try Board.named(board), samples: beginning.map(language.input),
-        continuation: Continuation(choices: count, stop: words.endToken, onChoice: output.add))
+        continuation: Continuation(choices: count, stops: words.endTokens, onChoice: output.add))
     }
     let sampler = try Sampler(temperature: temperature, topK: topK, seed: seed ?? 0)
     let continued = try language.continued(
-      beginning, count: count, stop: words.endToken, sampler: sampler, onChoice: board == nil ? output.add : { _ in })
+      beginning, count: count, stops: words.endTokens, sampler: sampler, onChoice: board == nil ? output.add : { _ in })
     let seconds = (clock.now - start) / .seconds(1)
     output.finish()
     if let emulation { try compare(emulation, with: continued) }
 
     let report = GenerationReport(
       promptTokens: beginning, tokens: continued.choices, text: words.decode(beginning + continued.choices),
-      end: continued.choices.last == words.endToken ? .endToken : count == tokens ? .count : .context,
+      end: continued.choices.last.map(words.endTokens.contains) == true ? .endToken : count == tokens ? .count : .context,
       tokensPerSecond: board == nil ? Double(continued.outputs.count) / seconds : nil,
       emulation: emulation.map { .init(board: board ?? "", $0) })
     if json { return try printJSON(report) }

@@ -8,12 +8,14 @@ struct Pack: ParsableCommand {
     discussion: """
       MODEL is a TFLite or ONNX file, or a Hugging Face folder (config.json and .safetensors). A model that is
       quantised already is packed as it is. A float model is quantised with --calibrate: SAMPLES is a .npy
-      file of shape N x input, a folder with one .npy for each input name, an idx file, or images.
+      file of shape N x input, a folder with one .npy for each input name, an idx file, images, or a text with
+      --tokenizer: decoders get windows of it, encoders (WordPiece) each line by itself.
 
       Examples:
         abacus pack model.tflite -o model.abm --labels classes.txt
         abacus pack vit.onnx --calibrate images.npy --mean 0.286 --deviation 0.353 -o vit.abm
-        abacus pack bert/ --calibrate sentences/ -o bert.abm
+        abacus pack bert/ --calibrate sentences.txt --tokenizer bert/tokenizer.json --set tokens=128 -o bert.abm
+        abacus pack llama/ --calibrate book.txt --tokenizer llama/vocab.json --context 256 -o llama.abm
         abacus pack llama/ --calibrate tokens.npy --context 256 -o llama.abm
         abacus pack vit.onnx --calibrate images.npy --arithmetic paper -o vit-paper.abm
         abacus pack vit.onnx --calibrate images.npy --expose blocks.0.sum1 -o vit-open.abm

@@ -39,6 +39,10 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Samples that show how large the values of the model become.", valueName: "samples"))
   var calibrate: String?
 
+  @Option(help: ArgumentHelp(
+    "Where the samples are a text: what cuts it into tokens. \(TokenizerFile.kinds).", valueName: "file"))
+  var tokenizer: String?
+
   @Option(help: ArgumentHelp("Look at so many of the samples, evenly spread.", valueName: "n"))
   var samples: Int?
 
@@ -94,6 +98,9 @@ struct QuantizationOptions: ParsableArguments {
     guard residual == 8 || residual == 16, outputBits.map({ $0 == 8 || $0 == 16 }) ?? true else {
       throw ValidationError("--residual and --output-bits are 8 or 16.")
     }
+    guard tokenizer == nil || calibrate != nil else {
+      throw ValidationError("--tokenizer is for a text that --calibrate names.")
+    }
     guard samples.map({ $0 > 0 }) ?? true, context.map({ $0 > 0 }) ?? true else {
       throw ValidationError("--samples and --context are positive.")
     }
@@ -115,6 +122,7 @@ struct QuantizationOptions: ParsableArguments {
     result.pixels = mean.isEmpty ? nil : PixelNormalization(mean: mean, deviation: deviation)
     result.context = context
     result.sampleLimit = samples
+    result.tokenizer = try tokenizer.map(TokenizerFile.read)
     return result
   }
 

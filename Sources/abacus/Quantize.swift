@@ -12,7 +12,8 @@ struct Quantize: ParsableCommand {
 
       Examples:
         abacus quantize vit.onnx --calibrate images.npy --mean 0.286 --deviation 0.353 --report
-        abacus quantize bert/ --calibrate sentences/ --report --check 32 --json
+        abacus quantize bert/ --calibrate sentences.txt --tokenizer bert/tokenizer.json --report
+        abacus quantize bert/ --calibrate arrays/ --report --check 32 --json
       """)
 
   @Argument(help: "A float TFLite or ONNX file, or a folder with config.json and model.safetensors.")

@@ -1,7 +1,8 @@
 import AbacusPack
 import ToolSupport
 
-/// stories260K: calibrated with stories of its own, so that nothing is known of what it is judged by.
+/// stories260K: calibrated with stories of its own or of ours, so that nothing is known of what it is
+/// judged by.
 struct StoryRows {
   let bench: Bench
   private let name = "stories260k"
@@ -15,21 +16,32 @@ struct StoryRows {
   func measure() throws {
     let weights = Places.shared("\(name)/stories260k.safetensors")
     let golden = Places.shared("\(name)/golden_greedy_fp32.npz")
-    try bench.needing(name, weights, golden) {
+    try bench.needing(name, weights, golden, Places.shared("\(name)/tok512.bin")) {
       let model = try LanguageModel(weights, settings: settings, tokens: context)
-      let stories = try write(4, with: model)
+      let own = try write(4, with: model)
+      let ours = try text(with: model)
       let archive = try NumPyArchive(golden)
       let logits = try archive.array("logits")
       let float = try (0..<logits.shape[0]).map { try logits.row($0).floats() }
       let sequence = try archive.sequences("ids")[0].dropLast()
-      for (context, decibels) in [(context, 30.0), (context, 40), (context / 2, 30)] {
-        let packed = try model.pack(context: context, calibratedOn: stories) { $0.wideBelow = decibels }
-        let forced = try LanguageModel.integerLogits(packed.blob, Array(sequence.prefix(context)))
-        bench.addTokens(
-          name, "int16 below \(Int(decibels)) dB, context \(context)", "golden, teacher-forced", packed, forced,
-          float: Array(float.prefix(forced.count)))
+      for (stories, source) in [(own, "calibrated with its own stories"), (ours, "calibrated with stories.txt")] {
+        for (context, decibels) in [(context, 30.0), (context, 40), (context / 2, 30)] {
+          let packed = try model.pack(context: context, calibratedOn: stories) { $0.wideBelow = decibels }
+          let forced = try LanguageModel.integerLogits(packed.blob, Array(sequence.prefix(context)))
+          bench.addTokens(
+            name, "int16 below \(Int(decibels)) dB, context \(context), \(source)", "golden, teacher-forced", packed,
+            forced, float: Array(float.prefix(forced.count)))
+        }
       }
     }
+  }
+
+  /// Windows of the stories that we wrote, as `abacus pack --tokenizer` takes them.
+  private func text(with model: LanguageModel) throws -> [[Int]] {
+    let reader = try SampleReader(
+      Places.stories, inputs: model.graph.inputs.map { model.graph.tensors[$0] },
+      tokenizer: try TokenizerFile.read(Places.shared("\(name)/tok512.bin")))
+    return try (0..<reader.count).map { try reader.sample($0)[0].map { Int($0) } }
   }
 
   /// Sequences sampled from the float model at temperature 1.

@@ -1,3 +1,4 @@
+import Board
 import CAbacus
 
 /// What a language model chooses: the token whose logit is the highest.
@@ -14,6 +15,15 @@ enum Choice {
     case ABACUS_UINT8: return unsafe highest(elements, UInt8.self)
     default: return unsafe highest(elements, Int8.self)
     }
+  }
+
+  /// Whether nothing may follow a choice, wherever it occurs.
+  static func isLast(_ choice: UInt32, _ parameters: board_parameters) -> Bool {
+    guard let stops = unsafe UnsafePointer<UInt32>(bitPattern: UInt(parameters.stops)) else { return false }
+    for index in 0..<parameters.stop_count {
+      if unsafe stops[Int(bitPattern: UInt(index))] == choice { return true }
+    }
+    return false
   }
 
   /// Makes the first input, an int32, the choice.

@@ -41,7 +41,7 @@ struct Firmware {
     for index in 0..<parameters.choice_count {
       let choice = Choice.highest(of: &session)
       Console.line("choice", choice)
-      if choice == parameters.stop_choice || index &+ 1 == parameters.choice_count { break }
+      if Choice.isLast(choice, parameters) || index &+ 1 == parameters.choice_count { break }
       Choice.write(choice, to: &session)
       guard run(&session, advance, requirements.output_count) else { return }
     }

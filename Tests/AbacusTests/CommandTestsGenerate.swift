@@ -23,8 +23,8 @@ import Testing
   private func use(context: Int = 64, _ body: (CommandBench) throws -> Void) throws {
     try CommandBench.use { bench in
       _ = try bench.answer(
-        "pack", Self.llama, "--calibrate", "\(Self.llama)/calibration.npy", "--samples", "4", "--context", "\(context)",
-        "-o", "llama.abm")
+        "pack", Self.llama, "--calibrate", "\(Self.llama)/calibration.txt", "--tokenizer", Self.llama, "--samples", "4",
+        "--context", "\(context)", "-o", "llama.abm")
       try body(bench)
     }
   }

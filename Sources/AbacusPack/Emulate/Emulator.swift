@@ -28,14 +28,14 @@ public struct EmulationResult: Sendable {
 public struct Continuation {
   /// How many choices; the last is not read any more.
   public var choices: Int
-  /// The choice that is the last wherever it occurs.
-  public var stop: Int?
+  /// The choices each of which is the last wherever it occurs.
+  public var stops: Set<Int>
   /// Called with each choice as the board makes it.
   public var onChoice: (Int) -> Void
 
-  public init(choices: Int, stop: Int? = nil, onChoice: @escaping (Int) -> Void = { _ in }) {
+  public init(choices: Int, stops: Set<Int> = [], onChoice: @escaping (Int) -> Void = { _ in }) {
     self.choices = choices
-    self.stop = stop
+    self.stops = stops
     self.onChoice = onChoice
   }
 }

@@ -7,8 +7,7 @@ struct EmulatorStore {
   var bytes: [UInt8]
 
   private static let magic: UInt32 = 0x4D42_4145
-  private static let noStop = UInt32.max
-  private static let parameterBytes = 9 * MemoryLayout<UInt32>.size
+  private static let parameterBytes = UInt32(10 * MemoryLayout<UInt32>.size)
 
   init(
     image: FirmwareImage, board: Board, blob: [UInt8], samples: [[[UInt8]]], arenaEnd: UInt32,
@@ -18,23 +17,25 @@ struct EmulatorStore {
       (address + Limits.sectionAlignment - 1) / Limits.sectionAlignment * Limits.sectionAlignment
     }
     let inputs = samples.joined().joined()
+    let stops = (continuation?.stops ?? []).compactMap(UInt32.init(exactly:)).sorted()
     address = try image.address(of: "__store_start")
     let space = Int(try image.address(of: "__store_end") - address)
-    let needed = Self.parameterBytes + blob.count + inputs.count + 2 * Int(Limits.sectionAlignment)
+    let needed = Int(Self.parameterBytes) + 4 * stops.count + blob.count + inputs.count + 2 * Int(Limits.sectionAlignment)
     guard needed <= space else {
       throw PackError(
         .doesNotFit,
         "model and inputs need \(needed) bytes of read-only memory beside the firmware, "
           + "\(board.name) has \(space)")
     }
-    let blobAddress = aligned(address + UInt32(Self.parameterBytes))
+    let stopsAddress = address + Self.parameterBytes
+    let blobAddress = aligned(stopsAddress + 4 * UInt32(stops.count))
     let samplesAddress = aligned(blobAddress + UInt32(blob.count))
     let words = [
       Self.magic, blobAddress, UInt32(blob.count), samplesAddress, UInt32(samples.count), arenaEnd,
-      UInt32(clamping: continuation?.choices ?? 0), continuation?.stop.flatMap(UInt32.init(exactly:)) ?? Self.noStop,
+      UInt32(clamping: continuation?.choices ?? 0), stopsAddress, UInt32(stops.count),
       stepByStep ? 1 : 0,
     ]
-    bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    bytes = (words + stops).flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
     pad(to: blobAddress)
     bytes += blob
     pad(to: samplesAddress)

@@ -1,12 +1,12 @@
 import Foundation
 
 /// A program that the packer calls: a compiler, an emulator.
-struct Tool {
-  struct Outcome {
-    var status: Int32
-    var output: String
-    var errors: String
-    var timedOut = false
+public struct Tool {
+  public struct Outcome {
+    public var status: Int32
+    public var output: String
+    public var errors: String
+    public var timedOut = false
   }
 
   let path: String
@@ -22,13 +22,13 @@ struct Tool {
     self.path = path
   }
 
-  init(path: String) {
+  public init(path: String) {
     self.path = path
   }
 
   /// Runs the program to its end, or to `timeLimit` seconds. Its output goes to files, which
   /// unlike pipes are never full; `eachErrorLine` gets the lines of its standard error while it runs.
-  func run(
+  public func run(
     _ arguments: [String], environment: [String: String] = [:], timeLimit: TimeInterval = .infinity,
     eachErrorLine: ((Substring) -> Void)? = nil
   ) throws(PackError) -> Outcome {

@@ -25,6 +25,9 @@ public enum InputLimits {
   /// Bytes of a configuration, index or vocabulary in JSON.
   public static let jsonBytes = 1 << 26
 
+  /// Bytes of a text to calibrate with.
+  public static let textBytes = 1 << 24
+
   /// Tokens of the longest sequence that a model is imported for.
   public static let tokens = 1 << 17
 }

@@ -2,18 +2,20 @@ import Foundation
 
 /// Samples for the inputs of a float model, as files deliver them and one at a time.
 ///
-/// For a model with one input: a .npy file of shape N x input (or one sample), an idx file, an image
-/// or a folder of images. For any model: a folder with `NAME.npy` for each input NAME ("/" in a
-/// name is "_" in the file's).
+/// For a model that reads tokens: a text, with a tokenizer. For a model with one input: a .npy file of
+/// shape N x input (or one sample), an idx file, an image or a folder of images. For any model: a folder
+/// with `NAME.npy` for each input NAME ("/" in a name is "_" in the file's).
 public struct SampleReader: Sendable {
   /// How many samples there are.
   public let count: Int
   private let sources: [any SampleSource]
 
-  /// - Parameter inputs: the model's, whose names and shapes say what is needed.
+  /// - Parameters:
+  ///   - inputs: the model's, whose names and shapes say what is needed.
+  ///   - tokenizer: for a text; without it there must be numbers or images.
   /// - Throws: `PackError` where there is no such file or it does not fit the inputs.
-  public init(_ path: String, inputs: [Tensor]) throws {
-    sources = try Self.sources(path, inputs)
+  public init(_ path: String, inputs: [Tensor], tokenizer: (any Tokenizer)? = nil) throws {
+    sources = try tokenizer.map { try TokenSamples.sources(path, inputs, $0) } ?? Self.sources(path, inputs)
     count = sources.first?.count ?? 0
     for (source, input) in zip(sources, inputs) where source.count != count {
       throw PackError(
@@ -39,6 +41,10 @@ public struct SampleReader: Sendable {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       return try folder(path, inputs)
+    }
+    guard !path.lowercased().hasSuffix(".txt") else {
+      throw PackError(
+        .file, "\(path): a text needs --tokenizer, the file that says which tokens of the model it consists of")
     }
     guard inputs.count == 1 else {
       let names = inputs.map { fileName($0) }.joined(separator: ", ")

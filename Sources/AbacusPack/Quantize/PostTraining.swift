@@ -6,6 +6,8 @@ public struct PostTraining: Sendable {
   public var pixels: PixelNormalization?
   /// Decode one token a run, with a cache of so many.
   public var context: Int?
+  /// Of the samples, where these are a text.
+  public var tokenizer: (any Tokenizer)?
   /// Samples to look at, spread over all that there are; nil for all.
   public var sampleLimit: Int?
 
@@ -59,7 +61,7 @@ public struct PostTraining: Sendable {
   ///   - graph: the float graph as ``calibrate(_:samples:)`` returns it.
   ///   - integers: the same graph as integers, not as a decoder.
   public func report(_ graph: Graph, _ integers: Graph, samples path: String, count: Int) throws -> QuantizationReport {
-    let reader = try SampleReader(path, inputs: graph.inputs.map { graph.tensors[$0] })
+    let reader = try SampleReader(path, inputs: graph.inputs.map { graph.tensors[$0] }, tokenizer: tokenizer)
     let count = min(count, reader.count)
     let samples = try (0..<count).map { index in
       zip(graph.inputs, try reader.sample(index * reader.count / count)).map {
@@ -75,7 +77,7 @@ public struct PostTraining: Sendable {
     _ graph: Graph, samples path: String
   ) throws -> (graph: Graph, calibration: Calibration) {
     let prepared = try prepare(graph)
-    let reader = try SampleReader(path, inputs: prepared.inputs.map { prepared.tensors[$0] })
+    let reader = try SampleReader(path, inputs: prepared.inputs.map { prepared.tensors[$0] }, tokenizer: tokenizer)
     if pixels == nil, reader.isPixels.contains(true) {
       throw PackError(
         .file,

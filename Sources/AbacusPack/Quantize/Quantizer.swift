@@ -32,11 +32,24 @@ public struct Quantizer {
   }
 
   private mutating func run() throws {
+    try requireFiniteConstants()
     for id in graph.inputs { try assign(id) }
     for node in graph.nodes {
       for id in node.outputs { try assign(id) }
     }
     for node in graph.nodes { try quantize(node) }
+  }
+
+  /// Infinities, and what is no number, have no place on any grid.
+  private func requireFiniteConstants() throws {
+    for node in graph.nodes {
+      for case let id? in node.inputs {
+        guard let odd = graph.tensors[id].floats?.first(where: { !$0.isFinite }) else { continue }
+        throw PackError(
+          .unsupported,
+          "\(node.origin): \(odd) is among the values of \"\(graph.tensors[id].name)\", and no integer stands for it")
+      }
+    }
   }
 
   /// Gives a run-time tensor the type and scale of its role.

@@ -28,16 +28,20 @@ public struct CharacterTokenizer: Tokenizer {
   }
 
   public var vocabularySize: Int { characters.count }
-  public var endToken: Int? { nil }
+  public var endTokens: Set<Int> { [] }
 
   public func encode(_ text: String) throws(PackError) -> [Int] {
     var result: [Int] = []
+    var (line, column) = (1, 1)
     for scalar in text.unicodeScalars {
       guard let token = tokens[scalar] else {
         let known = characters.map { String($0) }.joined()
-        throw PackError(.file, "the model does not know the character \"\(scalar)\"; it knows: \(known)")
+        throw PackError(
+          .file,
+          "line \(line), column \(column): the model does not know the character \"\(scalar)\"; it knows: \(known)")
       }
       result.append(token)
+      (line, column) = scalar == "\n" ? (line + 1, 1) : (line, column + 1)
     }
     return result
   }

@@ -59,10 +59,10 @@ public struct LanguageModel {
   ///
   /// - Parameters:
   ///   - count: how many tokens, not more than there is ``room(after:)``.
-  ///   - stop: the token that is the last wherever it comes.
+  ///   - stops: the tokens each of which is the last wherever it comes.
   ///   - onChoice: called with each token when it is chosen.
   public func continued(
-    _ prompt: [Int], count: Int, stop: Int?, sampler: Sampler, onChoice: (Int) -> Void = { _ in }
+    _ prompt: [Int], count: Int, stops: Set<Int>, sampler: Sampler, onChoice: (Int) -> Void = { _ in }
   ) throws -> Continued {
     try model.reset()
     var sampler = sampler
@@ -73,7 +73,7 @@ public struct LanguageModel {
       let choice = sampler.choose(logits.values(logits.codes(result.outputs.last ?? [])))
       result.choices.append(choice)
       onChoice(choice)
-      if choice == stop { break }
+      if stops.contains(choice) { break }
       unread = [choice]
     }
     return result

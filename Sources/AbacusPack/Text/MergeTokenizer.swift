@@ -1,3 +1,5 @@
+import Collections
+
 /// Byte pair encoding with scores, as llama2.c has it (`tok512.bin`, `tokenizer.bin`), after
 /// SentencePiece: a text is cut into characters, and then the neighbours whose union has the highest
 /// score become one, until none are left. What has no token is spelled in bytes.
@@ -59,34 +61,59 @@ public struct MergeTokenizer: Tokenizer {
   }
 
   public var vocabularySize: Int { pieces.count }
-  public var endToken: Int? { Self.end }
+  /// Texts follow each other in training, so that a model may also begin the next.
+  public var endTokens: Set<Int> { [Self.beginning, Self.end] }
 
   /// The beginning token, a blank as before every word, and the text.
   public func encode(_ text: String) throws(PackError) -> [Int] {
-    var result = [Self.beginning]
-    if text.isEmpty { return result }
-    for scalar in " \(text)".unicodeScalars {
+    if text.isEmpty { return [Self.beginning] }
+    let characters = " \(text)".unicodeScalars.flatMap { scalar -> [Int] in
       let bytes = Array(String(scalar).utf8)
-      if let token = tokens[bytes] {
-        result.append(token)
-      } else {
-        result += bytes.map { Self.firstByte + Int($0) }
-      }
+      return tokens[bytes].map { [$0] } ?? bytes.map { Self.firstByte + Int($0) }
     }
-    while let (place, token) = bestMerge(result) {
-      result.replaceSubrange(place...place + 1, with: [token])
-    }
-    return result
+    return [Self.beginning] + merged(characters)
   }
 
-  /// The first of the neighbours whose union has the highest score.
-  private func bestMerge(_ list: [Int]) -> (place: Int, token: Int)? {
-    var best: (place: Int, token: Int)?
-    for place in list.indices.dropLast() {
-      guard let token = tokens[pieces[list[place]] + pieces[list[place + 1]]] else { continue }
-      if best == nil || scores[token] > scores[best!.token] { best = (place, token) }
+  /// Consecutive windows that all begin as texts do.
+  public func samples(of text: String, length: Int) throws(PackError) -> any TextSamples {
+    try TokenWindows(try encode(text).dropFirst(), length: length, beginning: [Self.beginning])
+  }
+
+  /// Makes the neighbours whose union has the highest score one, the first of equals, as long as there
+  /// are any.
+  private func merged(_ list: [Int]) -> [Int] {
+    var chain = TokenChain(list)
+    var unions = Heap<Union>()
+    func consider(_ left: Int?) {
+      guard let left, let right = chain.place(after: left),
+        let token = tokens[pieces[chain.tokens[left]] + pieces[chain.tokens[right]]]
+      else { return }
+      unions.insert(
+        Union(score: scores[token], left: left, token: token, parts: [chain.tokens[left], chain.tokens[right]]))
     }
-    return best
+    for place in list.indices { consider(place) }
+    while let union = unions.popMax() {
+      // One of the two may have become part of something else.
+      guard let right = chain.place(after: union.left),
+        union.parts == [chain.tokens[union.left], chain.tokens[right]]
+      else { continue }
+      chain.join(union.left, with: right, as: union.token)
+      consider(chain.place(before: union.left))
+      consider(union.left)
+    }
+    return chain.remaining
+  }
+
+  /// Two neighbours that may become one token.
+  private struct Union: Comparable {
+    var score: Float
+    /// Place of the left one.
+    var left: Int
+    var token: Int
+    var parts: [Int]
+
+    /// Higher scores come first, and then places further left.
+    static func < (a: Union, b: Union) -> Bool { (a.score, -a.left) < (b.score, -b.left) }
   }
 
   public func bytes(of token: Int, after previous: Int?) -> [UInt8] {

@@ -3,12 +3,16 @@ public protocol Tokenizer: Sendable {
   /// How many tokens there are.
   var vocabularySize: Int { get }
 
-  /// The token after which a model has finished; nil where it never has.
-  var endToken: Int? { get }
+  /// The tokens after each of which a model has finished; none where it never has.
+  var endTokens: Set<Int> { get }
 
   /// The tokens of `text` as the model wants to read them, with those that mark its ends where it has
   /// such. Throws a ``PackError`` where something cannot be expressed.
   func encode(_ text: String) throws(PackError) -> [Int]
+
+  /// `text` as samples for a model that reads `length` tokens at a time. Throws a ``PackError`` where
+  /// something cannot be expressed or the text is too short.
+  func samples(of text: String, length: Int) throws(PackError) -> any TextSamples
 
   /// The UTF-8 bytes that `token` adds to a text whose last token is `previous`; not always whole
   /// characters. Nothing for tokens that stand for no text, and for numbers that are no tokens.
@@ -20,6 +24,11 @@ extension Tokenizer {
   public func decode(_ tokens: [Int]) -> String {
     var stream = TokenStream(self)
     return tokens.map { stream.append($0) }.joined() + stream.finish()
+  }
+
+  /// Consecutive windows, as decoders are trained on.
+  public func samples(of text: String, length: Int) throws(PackError) -> any TextSamples {
+    try TokenWindows(try encode(text)[...], length: length)
   }
 }
 

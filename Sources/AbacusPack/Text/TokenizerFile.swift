@@ -2,6 +2,10 @@ import Foundation
 
 /// Tokenizers as files, told apart by their names and content.
 public enum TokenizerFile {
+  /// What there is, for help.
+  public static let kinds =
+    "vocab.json (a list of characters), a .bin of llama2.c, vocab.txt or tokenizer.json (WordPiece), or a folder with one"
+
   /// Reads a tokenizer: `vocab.json` (a list of characters), a `.bin` of llama2.c, `vocab.txt` or
   /// `tokenizer.json` (WordPiece), or a folder with one of these.
   public static func read(_ path: String) throws -> any Tokenizer {

@@ -3,13 +3,6 @@ import Foundation
 /// WordPiece as BERT uses it: the text is cleaned, cut into words and punctuation, and each word into
 /// the longest pieces that the vocabulary has, from the left.
 public struct WordPieceTokenizer: Tokenizer {
-  /// What tokens of a sequence of fixed length a model reads.
-  public struct Padded: Sendable, Equatable {
-    public var tokens: [Int]
-    /// 1 where there is a token, 0 where there is padding.
-    public var mask: [Int]
-  }
-
   private let pieces: [String]
   /// By UTF-8: texts that Unicode calls equivalent may be different pieces.
   private let tokens: [[UInt8]: Int]
@@ -90,7 +83,7 @@ public struct WordPieceTokenizer: Tokenizer {
   }
 
   public var vocabularySize: Int { pieces.count }
-  public var endToken: Int? { end }
+  public var endTokens: Set<Int> { [end] }
 
   /// [CLS], the pieces of the text, [SEP].
   public func encode(_ text: String) throws(PackError) -> [Int] {
@@ -99,16 +92,21 @@ public struct WordPieceTokenizer: Tokenizer {
 
   /// Exactly `length` tokens: longer texts are cut before [SEP], shorter ones padded. Throws where
   /// `length` has no room for [CLS] and [SEP].
-  public func encode(_ text: String, length: Int) throws(PackError) -> Padded {
+  public func encode(_ text: String, length: Int) throws(PackError) -> PaddedTokens {
     guard length >= 2 else {
       throw PackError(.file, "\(length) tokens have no room for [CLS] and [SEP]")
     }
     var list = try encode(text)
     if list.count > length { list = list.prefix(length - 1) + [end] }
     let missing = length - list.count
-    return Padded(
+    return PaddedTokens(
       tokens: list + [Int](repeating: padding, count: missing),
       mask: [Int](repeating: 1, count: list.count) + [Int](repeating: 0, count: missing))
+  }
+
+  /// Each line by itself: encoders read sentences.
+  public func samples(of text: String, length: Int) throws(PackError) -> any TextSamples {
+    try Sentences(text, self, length: length)
   }
 
   /// The longest pieces from the left, or the unknown token for the whole word.

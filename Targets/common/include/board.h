@@ -18,12 +18,12 @@ typedef struct board_parameters {
   uint32_t arena_end;    /* first address behind the RAM that may be used         */
   uint32_t choice_count; /* choices after the samples: the index of the highest   */
                          /* output, which a further run reads; 0 for none         */
-  uint32_t stop_choice;  /* the choice that is the last; BOARD_NO_STOP for none   */
+  uint32_t stops;        /* address of the choices that are the last, 4 bytes each */
+  uint32_t stop_count;
   uint32_t step_by_step; /* not 0: runs are made of steps, each of them measured  */
 } board_parameters;
 
 #define BOARD_PARAMETERS_MAGIC 0x4D424145u /* "EABM" */
-#define BOARD_NO_STOP 0xFFFFFFFFu
 
 const board_parameters *board_get_parameters(void);
 

@@ -119,7 +119,8 @@ import Testing
     training.context = 32
     training.sampleLimit = 4
     let folder = TestFolder.golden("models/shakespeare-llama")
-    let packed = try training.pack(try ModelFile.load(folder), samples: "\(folder)/calibration.npy")
+    training.tokenizer = try TokenizerFile.read(folder)
+    let packed = try training.pack(try ModelFile.load(folder), samples: "\(folder)/calibration.txt")
     let blob = try BlobDescription(packed.blob, name: "llama")
     let states = blob.tensors.filter { $0.placement == Placement.state.rawValue }
     #expect(states.count == 2 * 5 + 1)

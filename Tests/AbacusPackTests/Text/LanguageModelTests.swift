@@ -14,8 +14,8 @@ import Testing
     let llama = TestFolder.golden("models/shakespeare-llama")
     return try TestFolder.temporary { folder in
       try ReleaseCommand.run(
-        "pack", llama, "--calibrate", "\(llama)/calibration.npy", "--samples", "4", "--context", "32",
-        "-o", "\(folder)/llama.abm")
+        "pack", llama, "--calibrate", "\(llama)/calibration.txt", "--tokenizer", "\(llama)/vocab.json",
+        "--samples", "4", "--context", "32", "-o", "\(folder)/llama.abm")
       return try readFile("\(folder)/llama.abm")
     }
   }
@@ -31,29 +31,30 @@ import Testing
     #expect(try language.room(after: Array(repeating: 1, count: 32)) == 1)
     #expect(throws: PackError.self) { try language.room(after: Array(repeating: 1, count: 33)) }
     var heard: [Int] = []
-    let whole = try language.continued(prompt, count: 26, stop: nil, sampler: try Sampler()) { heard.append($0) }
+    let whole = try language.continued(prompt, count: 26, stops: [], sampler: try Sampler()) { heard.append($0) }
     #expect(whole.choices.count == 26 && heard == whole.choices && whole.outputs.count == 32)
     // Every call begins with an empty cache.
-    let part = try language.continued(prompt, count: 3, stop: nil, sampler: try Sampler())
+    let part = try language.continued(prompt, count: 3, stops: [], sampler: try Sampler())
     #expect(part.choices == Array(whole.choices.prefix(3)) && part.outputs == Array(whole.outputs.prefix(9)))
     // One more than there is room for is the runtime's to refuse.
     #expect(throws: Status.lengthLimit) {
-      try language.continued(prompt, count: 27, stop: nil, sampler: try Sampler())
+      try language.continued(prompt, count: 27, stops: [], sampler: try Sampler())
     }
   }
 
   @Test func boardChoosesTheSameAndStops() throws {
     let blob = try blob()
     let language = try language(blob)
-    let host = try language.continued(prompt, count: 12, stop: nil, sampler: try Sampler())
+    let host = try language.continued(prompt, count: 12, stops: [], sampler: try Sampler())
     let stop = host.choices[5]
     let length = try #require(host.choices.firstIndex(of: stop)) + 1
     let emulator = try Emulator(board: try Board.named("mps2-an386"))
-    for (stop, length) in [(nil, 12), (stop, length)] {
+    let cases: [(Set<Int>, Int)] = [([], 12), (Set([stop]), length), (Set([-1, 64, stop]), length)]
+    for (stops, length) in cases {
       var heard: [Int] = []
       let result = try emulator.run(
         blob: blob, samples: prompt.map(language.input),
-        continuation: Continuation(choices: 12, stop: stop) { heard.append($0) })
+        continuation: Continuation(choices: 12, stops: stops) { heard.append($0) })
       #expect(result.choices == Array(host.choices.prefix(length)) && heard == result.choices)
       #expect(result.outputs == host.outputs.prefix(prompt.count + length - 1).map { [$0] })
       #expect(result.runInstructions.count == result.outputs.count)

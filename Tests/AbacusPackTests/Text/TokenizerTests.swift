@@ -6,11 +6,13 @@ import Testing
 @Suite struct CharacterTokenizerTests {
   @Test func shakespeare() throws {
     let tokenizer = try TokenizerFile.read(TestFolder.golden("models/shakespeare-llama"))
-    #expect(tokenizer.vocabularySize == 65 && tokenizer.endToken == nil)
+    #expect(tokenizer.vocabularySize == 65 && tokenizer.endTokens == [])
     #expect(try tokenizer.encode("ROMEO:\n") == [30, 27, 25, 17, 27, 10, 0])
     #expect(tokenizer.decode([30, 27, 25, 17, 27, 10, 0, 65, -1]) == "ROMEO:\n")
     let error = #expect(throws: PackError.self) { try tokenizer.encode("Zoë") }
-    #expect(error?.description.contains("ë") == true)
+    #expect(error?.description.contains("line 1, column 3: the model does not know the character \"ë\"") == true)
+    let second = #expect(throws: PackError.self) { try tokenizer.encode("Zo\n\nab\u{EB}") }
+    #expect(second?.description.contains("line 3, column 3") == true)
   }
 
   @Test func refusesLists() {
@@ -22,7 +24,7 @@ import Testing
 
 @Suite struct MergeTokenizerTests {
   /// A vocabulary in llama2.c's format: three special tokens, all bytes, then `pieces` with scores.
-  private func file(_ pieces: [(String, Float)], longest: Int32 = 8) -> [UInt8] {
+  static func file(_ pieces: [(String, Float)], longest: Int32 = 8) -> [UInt8] {
     let bytes = (0..<256).map { (String(format: "<0x%02X>", $0), Float(0)) }
     let all = [("<unk>", 0), ("\n<s>\n", 0), ("\n</s>\n", 0)] + bytes + pieces
     return littleEndianBytes(longest)
@@ -32,14 +34,14 @@ import Testing
       }
   }
 
-  private let pieces: [(String, Float)] = [
+  static let pieces: [(String, Float)] = [
     (" ", -9), ("a", -9), ("b", -9), ("c", -9), ("ab", -3), ("bc", -2), ("abc", -1), (" a", -5),
     ("é", -9),
   ]
 
   @Test func mergesTheBestFirst() throws {
-    let tokenizer = try MergeTokenizer(file(pieces), name: "v")
-    #expect(tokenizer.vocabularySize == 268 && tokenizer.endToken == 2)
+    let tokenizer = try MergeTokenizer(Self.file(Self.pieces), name: "v")
+    #expect(tokenizer.vocabularySize == 268 && tokenizer.endTokens == [1, 2])
     // "bc" before "ab", then "a" + "bc".
     #expect(try tokenizer.encode("abc") == [1, 259, 265])
     #expect(try tokenizer.encode("ab") == [1, 259, 263])
@@ -50,8 +52,49 @@ import Testing
     #expect(try tokenizer.encode("ü") == [1, 259, 3 + 0xC3, 3 + 0xBC])
   }
 
+  /// One union after the other, each the best of all that are possible.
+  @Test func mergesLikeTheDefinition() throws {
+    let letters = ["a", "b", " ", "é", "x"]
+    var generator = SeededGenerator(state: 3)
+    for _ in 0..<20 {
+      // Some scores are equal, and then the first of the neighbours come first.
+      let unions = (0..<12).map { _ in
+        (0..<Int.random(in: 2...4, using: &generator)).map { _ in letters.dropLast().randomElement(using: &generator)! }.joined()
+      }
+      let pieces = ["a", "b", " ", "é"].map { ($0, Float(-9)) }
+        + unions.map { ($0, Float(Int.random(in: -5...0, using: &generator))) }
+      let file = Self.file(pieces)
+      let tokenizer = try MergeTokenizer(file, name: "v")
+      let text = (0..<60).map { _ in letters.randomElement(using: &generator)! }.joined()
+      #expect(try tokenizer.encode(text) == definition(text, pieces), "\(text)")
+    }
+    // Nothing grows with the square of the text.
+    let tokenizer = try MergeTokenizer(Self.file(Self.pieces), name: "v")
+    let long = String(repeating: "abcab ", count: 50_000)
+    #expect(try tokenizer.encode(long).count > 100_000)
+  }
+
+  /// Encodes as llama2.c does: looks at all neighbours before each union.
+  private func definition(_ text: String, _ pieces: [(String, Float)]) -> [Int] {
+    let known = Dictionary(pieces.enumerated().map { ($1.0, (259 + $0, $1.1)) }) { first, _ in first }
+    // Bytes are by themselves: no union has them.
+    var parts: [(text: String?, token: Int)] = " \(text)".unicodeScalars.flatMap { scalar in
+      known[String(scalar)].map { [(String(scalar), $0.0)] } ?? String(scalar).utf8.map { (nil, 3 + Int($0)) }
+    }
+    while true {
+      var best: (place: Int, union: String, token: Int, score: Float)?
+      for place in parts.indices.dropLast() {
+        guard let left = parts[place].text, let right = parts[place + 1].text, let (token, score) = known[left + right]
+        else { continue }
+        if score > best?.score ?? -.infinity { best = (place, left + right, token, score) }
+      }
+      guard let best else { return [1] + parts.map(\.token) }
+      parts.replaceSubrange(best.place...best.place + 1, with: [(best.union, best.token)])
+    }
+  }
+
   @Test func decodesAsItEncodes() throws {
-    let tokenizer = try MergeTokenizer(file(pieces), name: "v")
+    let tokenizer = try MergeTokenizer(Self.file(Self.pieces), name: "v")
     for text in ["abc", " abc", "a b", "ü→é", "", "𝄞"] {
       #expect(tokenizer.decode(try tokenizer.encode(text)) == text)
     }
@@ -60,7 +103,7 @@ import Testing
 
   /// Bytes of one character come as several tokens; nothing is shown before it is whole.
   @Test func streamsWholeCharacters() throws {
-    let tokenizer = try MergeTokenizer(file(pieces), name: "v")
+    let tokenizer = try MergeTokenizer(Self.file(Self.pieces), name: "v")
     var stream = TokenStream(tokenizer)
     let tokens = [3 + 0xF0, 3 + 0x9D, 3 + 0x84, 3 + 0x9E, 260, 3 + 0xC3]
     #expect(tokens.map { stream.append($0) } == ["", "", "", "𝄞", "a", ""])
@@ -71,7 +114,7 @@ import Testing
   }
 
   @Test func refusesDamage() throws {
-    let sound = file(pieces)
+    let sound = Self.file(Self.pieces)
     var ends: Set<Int> = []
     for count in 0..<sound.count {
       do {
@@ -82,8 +125,8 @@ import Testing
     }
     // Cut between two pieces it is a smaller vocabulary.
     #expect(ends == Set(259..<268))
-    #expect(throws: PackError.self) { try MergeTokenizer(file(pieces, longest: 2), name: "v") }
-    #expect(throws: PackError.self) { try MergeTokenizer(file([("x", .nan)]), name: "v") }
+    #expect(throws: PackError.self) { try MergeTokenizer(Self.file(Self.pieces, longest: 2), name: "v") }
+    #expect(throws: PackError.self) { try MergeTokenizer(Self.file([("x", .nan)]), name: "v") }
   }
 
   @Test(.enabled(if: TestFolder.shared != nil, "the shared models are not here"))
