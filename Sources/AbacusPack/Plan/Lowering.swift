@@ -189,7 +189,7 @@ final class Lowering {
         "\(context): tensor \"\(tensor.name)\" has the scale \(scale); less than 2^28 is supported")
     }
     switch tensor.type {
-    case .int32, .int64:
+    case .int32, .int64, .bool:
       return result(.int32, scale: tensor.quantization?.scales.first)
     case .int8, .int16:
       let type = tensor.type == .int8 ? ElementType.int8 : .int16

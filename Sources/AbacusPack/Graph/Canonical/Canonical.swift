@@ -35,6 +35,7 @@ extension Graph {
       try editor.apply(rules)
     }
     editor.orderOperands()
+    editor.narrowInputs()
     return editor.finished()
   }
 }
