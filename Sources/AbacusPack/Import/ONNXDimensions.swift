@@ -33,12 +33,13 @@ struct ONNXDimensions {
         throw PackError(.unsupported, "dimension \(axis) of the input \"\(input.name)\" is empty")
       case .dimParam(let name) where !name.isEmpty:
         if let extent = known[name] ?? known[place] ?? sum(name) { return extent }
-        let hint = name.contains("past")
-          ? "; 0 imports the model without its key/value cache, of which pack --context makes one of its own" : ""
+        let missing = parts(of: name).first { known[$0] == nil && Int($0) == nil } ?? name
+        let hint = missing.contains("past")
+          ? "; 0 imports the model without its key/value cache, and pack --context makes a cache of its own" : ""
         throw PackError(
           .unsupported,
           "dimension \(axis) of the input \"\(input.name)\" is \"\(name)\", known at run time only; "
-            + "give it a value with --dim \"\(name)=value\"" + hint)
+            + "give it a value with --dim \(missing)=value" + hint)
       default:
         if let extent = known[place] ?? (axis == 0 ? 1 : nil) { return extent }
         throw PackError(
@@ -48,14 +49,15 @@ struct ONNXDimensions {
       }
     }
   }
-  /// The extent of "past + new", as exporters call a sum of dimensions.
+  /// "past + new", as exporters call a sum of dimensions, is two names.
+  private func parts(of name: String) -> [String] {
+    name.split(separator: "+").map { $0.trimmingCharacters(in: .whitespaces) }
+  }
+
   private func sum(_ name: String) -> Int? {
-    let parts = name.split(separator: "+").map { part in
-      let text = part.trimmingCharacters(in: .whitespaces)
-      return Int(text) ?? known[text]
-    }
-    guard parts.count > 1, parts.allSatisfy({ $0.map { (0..<Shapes.maximumElements).contains($0) } ?? false })
+    let extents = parts(of: name).map { Int($0) ?? known[$0] }
+    guard extents.count > 1, extents.allSatisfy({ $0.map { (0..<Shapes.maximumElements).contains($0) } ?? false })
     else { return nil }
-    return parts.reduce(0) { $0 + $1! }
+    return extents.reduce(0) { $0 + $1! }
   }
 }

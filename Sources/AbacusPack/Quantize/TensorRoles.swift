@@ -53,10 +53,12 @@ struct TensorRoles {
     roles = graph.tensors.map { _ in .unchanged }
     findResidualStream()
     for id in graph.inputs where graph.tensors[id].type == .float32 {
-      roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : .asymmetric
+      roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : centred(id, .asymmetric)
     }
     for node in graph.nodes {
-      for id in node.outputs where graph.tensors[id].type == .float32 { roles[id] = role(of: id, from: node) }
+      for id in node.outputs where graph.tensors[id].type == .float32 {
+        roles[id] = centred(id, role(of: id, from: node))
+      }
     }
     if let calibration, !residual.isEmpty { widen(calibration) }
   }
@@ -250,6 +252,22 @@ struct TensorRoles {
     let uses = (0..<3).filter { node.inputs[$0] == id }
     guard uses.count == 1 else { return nil }
     return uses[0] == 0 ? attributes.heads : attributes.keyValueHeads
+  }
+
+  /// Attention and rotation take no zero points, whatever moves their operands on the way.
+  private func centred(_ id: Graph.TensorID, _ role: TensorRole) -> TensorRole {
+    func reachesHeads(_ id: Graph.TensorID) -> Bool {
+      consumers[id].contains { index in
+        let node = graph.nodes[index]
+        switch node.operation {
+        case .attention, .rotary: return true
+        case .reshape, .slice, .transpose, .concatenation, .gather:
+          return node.outputs.contains(where: reachesHeads)
+        default: return false
+        }
+      }
+    }
+    return role == .asymmetric && reachesHeads(id) ? .symmetric(bits: 8) : role
   }
 
   /// GELU or one of its kin, where nothing else reads the tensor: the refined forms take a fine grid.
