@@ -77,6 +77,9 @@ struct ONNXTranslator {
       // A cache for the next run is no output: decoders here have caches of their own.
       if caches.contains(id) { continue }
       try check(output, build.shape(id))
+      guard build[id].elementCount > 0 else {
+        throw PackError(.unsupported, "the output \"\(output.name)\" \(build.shape(id)) is empty")
+      }
       guard dynamic[id] == nil else {
         throw PackError(.unsupported, "the output \"\(output.name)\" is a result of dynamic quantisation")
       }

@@ -10,10 +10,10 @@ enum ScoreMask {
 
 extension GraphEditor {
   /// The smallest amount that hides a key when it is subtracted from a score.
-  private static let hiding = 1e4
+  static let hidingSummand: Float = 1e4
 
   /// True for a constant that hides every score in whose place it stands.
-  func hidesScores(_ id: TensorID) -> Bool { uniform(id).map { $0 <= -Self.hiding } ?? false }
+  func hidesScores(_ id: TensorID) -> Bool { uniform(id).map { $0 <= -Double(Self.hidingSummand) } ?? false }
 
   /// All masks together: nil where an attention cannot say it.
   func attentionMask(
@@ -90,7 +90,7 @@ extension GraphEditor {
 
   /// Nil where an element neither hides a score nor leaves it as it is.
   private static func saying(_ element: MaskElement, isFlag: Bool) -> Saying? {
-    func hides(_ lane: Int) -> Bool { element.values[lane] <= -hiding }
+    func hides(_ lane: Int) -> Bool { element.values[lane] <= -Double(hidingSummand) }
     func keeps(_ lane: Int) -> Bool { element.values[lane] == 0 }
     guard let place = element.place else { return hides(0) ? .hidden : keeps(0) ? .visible : nil }
     // A flag is never more than 1; other numbers are as those that are 1.

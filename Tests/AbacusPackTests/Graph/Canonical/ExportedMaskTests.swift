@@ -205,9 +205,18 @@ import Testing
     }),
   ]
 
+  /// What is no mask stays as it is, and is refused by name where integers cannot say it.
   @Test(arguments: others.indices) func notMasks(_ form: Int) throws {
     let (name, mask) = Self.others[form]
-    let graph = try script(mask, named: "tokens").writer.load().canonical()
+    let source = try script(mask, named: "tokens").writer.load()
+    let error = #expect(throws: PackError.self) {
+      try PostTraining().pack(try PostTraining().prepare(source), count: 2) { _ in
+        source.inputs.map { FloatTensor(shape: source.tensors[$0].shape, values: (0..<source.tensors[$0].elementCount).map { Float($0 % 3) }) }
+      }
+    }
+    let text = error?.description ?? ""
+    #expect(text.contains(", node ") && text.contains("attention"), "\(name): \(text)")
+    let graph = try source.canonical()
     #expect(graph.nodes.contains { $0.operation.summary.hasPrefix("softmax") }, "\(name)\n\(graph.summary())")
   }
 }
