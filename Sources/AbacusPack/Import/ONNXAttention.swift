@@ -164,7 +164,7 @@ extension ONNXTranslator {
 
   /// Where only the first position is given, all.
   private mutating func positions(from id: Graph.TensorID, rows: Int) throws -> Graph.TensorID {
-    guard build[id].elementCount == 1, rows > 1 else { return id }
+    guard build[id].elementCount == 1, rows > 1, rows <= GraphBuilder.maximumFoldedElements else { return id }
     guard let first = build[id].indexValues?.first else { throw Self.mustBeConstant("the first position", 1) }
     return build.integers((0..<rows).map { first &+ $0 }, shape: [1, rows])
   }

@@ -27,7 +27,13 @@ extension ONNXTranslator {
   mutating func embeddingNormalization() throws -> [Graph.TensorID] {
     try expect(inputs: 7...9)
     let tokens = try shape(0)
-    guard tokens.count == 2 else { throw PackError(.malformed, "tokens must be [n, rows], are \(tokens)") }
+    guard tokens.count == 2, tokens[1] <= GraphBuilder.maximumFoldedElements, try shape(2).count == 2,
+      try shape(3).count == 2
+    else {
+      throw PackError(
+        .malformed,
+        "tokens \(tokens) must be [n, rows], and tables \(try shape(2)) and \(try shape(3)) of two dimensions")
+    }
     var sum = try build.gather(id(2), id(0), axis: 0)
     let positions = try optional(8) ?? build.integers(Array(0..<tokens[1]), shape: [1, tokens[1]])
     if let known = build[positions].indexValues, !known.allSatisfy((0..<(try shape(3)[0])).contains) {

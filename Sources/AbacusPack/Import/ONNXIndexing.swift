@@ -39,7 +39,7 @@ extension ONNXTranslator {
   /// The parts that constant indices (input 1) name, counted row by row, and over how many dimensions.
   private func partIndices() throws -> (places: [Int], depth: Int) {
     let (shape, indices) = (try shape(0), try self.shape(1))
-    guard let depth = indices.last, (1...max(shape.count, 1)).contains(depth) else {
+    guard let depth = indices.last, depth >= 1, depth <= shape.count else {
       throw PackError(.malformed, "indices \(indices) do not name parts of \(shape)")
     }
     let values = try integers(1, "the indices")

@@ -61,7 +61,7 @@ struct ONNXTranslator {
       return id
     }
     guard tensor.name == "position_ids", [.int32, .int64].contains(tensor.type),
-      tensor.shape.dropLast().allSatisfy({ $0 == 1 })
+      tensor.shape.dropLast().allSatisfy({ $0 == 1 }), tensor.elementCount <= GraphBuilder.maximumFoldedElements
     else { return build.declareInput(tensor) }
     constant.data = Tensor.data(of: Array(0..<tensor.elementCount), bytes: tensor.type.bytes)
     return build.add(constant)

@@ -34,6 +34,8 @@ struct TensorRoles {
   /// Those of it that products read and that lose too much in 8 bits: the normalised ones of networks
   /// that normalise after each block.
   private var wideResiduals: Set<Graph.TensorID> = []
+  /// Tensors that attention and rotation read, and those that these are moved from.
+  private var reachesHeads: Set<Graph.TensorID> = []
   private(set) var roles: [TensorRole]
 
   /// - Parameter calibration: what the tensors look like; without it none is widened.
@@ -52,6 +54,7 @@ struct TensorRoles {
     self.consumers = consumers
     roles = graph.tensors.map { _ in .unchanged }
     findResidualStream()
+    findOperandsOfHeads()
     for id in graph.inputs where graph.tensors[id].type == .float32 {
       roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : centred(id, .asymmetric)
     }
@@ -256,18 +259,19 @@ struct TensorRoles {
 
   /// Attention and rotation take no zero points, whatever moves their operands on the way.
   private func centred(_ id: Graph.TensorID, _ role: TensorRole) -> TensorRole {
-    func reachesHeads(_ id: Graph.TensorID) -> Bool {
-      consumers[id].contains { index in
-        let node = graph.nodes[index]
-        switch node.operation {
-        case .attention, .rotary: return true
-        case .reshape, .slice, .transpose, .concatenation, .gather:
-          return node.outputs.contains(where: reachesHeads)
-        default: return false
-        }
+    role == .asymmetric && reachesHeads.contains(id) ? .symmetric(bits: 8) : role
+  }
+
+  private mutating func findOperandsOfHeads() {
+    for node in graph.nodes.reversed() {
+      switch node.operation {
+      case .attention, .rotary: break
+      case .reshape, .slice, .transpose, .concatenation, .gather:
+        guard node.outputs.contains(where: reachesHeads.contains) else { continue }
+      default: continue
       }
+      reachesHeads.formUnion(node.inputs.compactMap { $0 })
     }
-    return role == .asymmetric && reachesHeads(id) ? .symmetric(bits: 8) : role
   }
 
   /// GELU or one of its kin, where nothing else reads the tensor: the refined forms take a fine grid.

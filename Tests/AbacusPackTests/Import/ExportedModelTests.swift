@@ -8,9 +8,6 @@ import Testing
 @Suite struct ExportedModelTests {
   private static let folder = TestFolder.golden("models/shakespeare-llama")
   private static let tokens = 24
-  private static let dimensions = [
-    "sequence_length": tokens, "past_sequence_length": 0,
-  ]
 
   private static func llama(_ form: ExportedLlama.Form, tokens: Int = tokens) throws -> Graph {
     let dimensions = ["sequence_length": tokens, "past_sequence_length": 0]
@@ -79,5 +76,10 @@ import Testing
     let script = try ExportedBert(weights).script
     try SameGraphTests.expectSame(try script.writer.load().canonical(), wanted)
     try script.check(["attention heads 2": 2, "gelu": 2, "layerNormalization": 5], tokens: 11, decibels: 20)
+  }
+
+  @Test func bertWithTypesOfTokens() throws {
+    let script = try ExportedBert(HuggingFaceImporterTests.bertWeights(), takesTypes: true).script
+    try script.check(["attention heads 2": 2, "gather": 2, "layerNormalization": 5], tokens: 11, decibels: 20)
   }
 }

@@ -10,8 +10,12 @@ struct ExportedBert {
   private let width = 8
   private var mask = ""
 
-  init(_ weights: SafeTensorsWriter) throws {
+  /// Types of tokens are an input, not all 0.
+  private let takesTypes: Bool
+
+  init(_ weights: SafeTensorsWriter, takesTypes: Bool = false) throws {
     self.weights = weights
+    self.takesTypes = takesTypes
     try build()
   }
 
@@ -23,13 +27,14 @@ struct ExportedBert {
   private mutating func build() throws {
     script.writer.input("input_ids", [1, rows], .int64)
     script.writer.input("attention_mask", [1, rows], .int64)
+    if takesTypes { script.writer.input("token_type_ids", [1, rows], .int64) }
     let wide = script.cast(script.unsqueeze(script.unsqueeze("attention_mask", 1), 2), to: .float)
     mask = script.node("Mul", script.node("Sub", script.scalar(1), wide), script.scalar(-3.4028235e38))
     let words = script.node("Gather", try constant("embeddings.word_embeddings.weight"), "input_ids")
     let zeros = script.node(
       "ConstantOfShape", script.node("Shape", "input_ids"),
       with: [("value", .tensor(ONNXModelWriter.integers("", [1], [0])))])
-    let types = script.node("Gather", try constant("embeddings.token_type_embeddings.weight"), zeros)
+    let types = script.node("Gather", try constant("embeddings.token_type_embeddings.weight"), takesTypes ? "token_type_ids" : zeros)
     let numbers = script.slice(script.integers(Array(0..<8), [1, 8]), 1, 0, rows)
     let positions = script.node("Gather", try constant("embeddings.position_embeddings.weight"), numbers)
     let sum = script.node("Add", script.node("Add", words, types), positions)

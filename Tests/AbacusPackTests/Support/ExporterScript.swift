@@ -115,7 +115,8 @@ struct ExporterScript {
       let values: [Float] = (0..<count).map { index in
         if graph.tensors[id].type == .float32 { return Float.random(in: -2...2, using: &generator) }
         if isFlag { return graph.tensors[id].name.contains("padding") == (index < kept) ? 0 : 1 }
-        return Float(Int.random(in: 0..<tokens, using: &generator))
+        let isType = graph.tensors[id].name.contains("type")
+        return Float(Int.random(in: 0..<(isType ? 2 : tokens), using: &generator))
       }
       return FloatTensor(shape: shape, values: values)
     }

@@ -52,7 +52,9 @@ extension GraphEditor {
     var shape = [queries, keys]
     for case .added(let id) in masks { shape = (try? Shapes.broadcast(shape, self.shape(id))) ?? shape }
     for case .selected(let id, _) in masks { shape = (try? Shapes.broadcast(shape, self.shape(id))) ?? shape }
-    guard let count = Shapes.elementCount(shape), Array(shape.suffix(2)) == [queries, keys] else { return nil }
+    guard let count = Shapes.elementCount(shape), count <= MaskTrace.maximumElements,
+      Array(shape.suffix(2)) == [queries, keys]
+    else { return nil }
     var sums = [MaskElement](repeating: MaskElement(0), count: count)
     for mask in masks {
       let summands: [MaskElement?]?
@@ -77,12 +79,12 @@ extension GraphEditor {
   }
 
   /// True for integers that are more than flags: rows of a table.
-  private func countsSomething(_ id: TensorID) -> Bool {
-    readers(id).contains { reader in
+  private func countsSomething(_ id: TensorID, depth: Int = 0) -> Bool {
+    depth > 16 || readers(id).contains { reader in
       guard let node = plainNode(reader) else { return false }
       switch node.operation {
       case .gather: return node.inputs[1] == id
-      case .reshape, .requantize: return countsSomething(node.outputs[0])
+      case .reshape, .requantize: return countsSomething(node.outputs[0], depth: depth + 1)
       default: return false
       }
     }

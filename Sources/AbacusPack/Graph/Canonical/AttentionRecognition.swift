@@ -89,21 +89,24 @@ extension GraphEditor {
   }
 
   /// What stands before a softmax of scores, from a tensor on that is scaled and masked after.
-  private func scores(_ id: TensorID, scale: Double, masks: [ScoreMask]) -> Scores? {
-    guard isPrivate(id), let node = source(id) else { return nil }
+  private func scores(_ id: TensorID, scale: Double, masks: [ScoreMask], depth: Int = 0) -> Scores? {
+    guard isPrivate(id), depth < 64, let node = source(id) else { return nil }
+    func further(_ x: TensorID, scale: Double, masks: [ScoreMask]) -> Scores? {
+      scores(x, scale: scale, masks: masks, depth: depth + 1)
+    }
     switch node.operation {
     case .reshape:
       guard let x = node.inputs[0], keepsMatrices(x, id) else { return nil }
-      return scores(x, scale: scale, masks: masks)
+      return further(x, scale: scale, masks: masks)
     case .binary(.multiply, .none):
       guard let (x, constant) = constantOperand(id, .multiply), let value = uniform(constant), value > 0,
         shape(x) == shape(id)
       else { return nil }
-      return scores(x, scale: scale * value, masks: masks)
+      return further(x, scale: scale * value, masks: masks)
     case .binary(.add, .none):
       guard let a = node.inputs[0], let b = node.inputs[1] else { return nil }
       return [(a, b), (b, a)].lazy.compactMap { x, mask in
-        self.shape(x) == self.shape(id) ? self.scores(x, scale: scale, masks: masks + [.added(mask)]) : nil
+        self.shape(x) == self.shape(id) ? further(x, scale: scale, masks: masks + [.added(mask)]) : nil
       }.first
     case .select:
       guard let condition = node.inputs[0], let first = node.inputs[1], let second = node.inputs[2],
@@ -112,7 +115,7 @@ extension GraphEditor {
       let hidesWhereTrue = hidesScores(first)
       let x = hidesWhereTrue ? second : first
       guard shape(x) == shape(id) else { return nil }
-      return scores(x, scale: scale, masks: masks + [.selected(condition, hidesWhereTrue: hidesWhereTrue)])
+      return further(x, scale: scale, masks: masks + [.selected(condition, hidesWhereTrue: hidesWhereTrue)])
     case .matrixMultiply(let transposeA, let transposeB):
       guard let query = node.inputs[0], let key = node.inputs[1], !isConstant(query), !isConstant(key)
       else { return nil }

@@ -36,6 +36,7 @@ struct LinearTrace {
 
   /// How many nodes may lie between.
   private static let maximumNodes = 32
+  private static let maximumElements = 1 << 22
 
   private let editor: GraphEditor
   private let root: TensorID
@@ -90,6 +91,7 @@ struct LinearTrace {
   }
 
   private mutating func elements(_ id: TensorID) -> [LinearElement]? {
+    guard editor.tensors[id].elementCount <= Self.maximumElements else { return nil }
     if id == root { return (0..<editor.tensors[id].elementCount).map(LinearElement.init(place:)) }
     if let found = known[id] { return found }
     guard let node = editor.source(id), let result = computed(node, editor.shape(id)) else { return nil }

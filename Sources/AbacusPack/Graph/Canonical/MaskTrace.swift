@@ -63,20 +63,25 @@ struct MaskElement {
 struct MaskTrace {
   typealias TensorID = Graph.TensorID
 
-  /// Larger masks are not looked at.
-  private static let maximumElements = 1 << 22
+  /// Larger masks are not looked at, nor longer chains of nodes.
+  static let maximumElements = 1 << 22
+  private static let maximumDepth = 128
 
   private let editor: GraphEditor
   /// What all run-time elements come from: an input of the model.
   private(set) var flags: TensorID?
   private var known: [TensorID: [MaskElement]] = [:]
+  private var depth = 0
 
   init(_ editor: GraphEditor) { self.editor = editor }
 
   /// Row-major; nil where there is no such form.
   mutating func elements(_ id: TensorID) -> [MaskElement]? {
     if let found = known[id] { return found }
-    guard (1...Self.maximumElements).contains(editor.tensors[id].elementCount) else { return nil }
+    guard (1...Self.maximumElements).contains(editor.tensors[id].elementCount), depth < Self.maximumDepth
+    else { return nil }
+    depth += 1
+    defer { depth -= 1 }
     let before = flags
     var result = computed(id)
     if result == nil {

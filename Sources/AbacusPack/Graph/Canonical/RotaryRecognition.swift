@@ -3,7 +3,7 @@ extension GraphEditor {
   /// heads share, are a rotary position embedding, however they are cut apart, turned and joined again.
   func recognizeRotary(_ id: NodeID) throws -> Bool {
     guard let node = floatNode(id), let y = node.outputs.first, let end = rotationEnd(node),
-      tensors[y].elementCount > 0, let (x, elements) = LinearTrace.elements(y, from: end, self),
+      tensors[y].elementCount > 0, !isPart(y), let (x, elements) = LinearTrace.elements(y, from: end, self),
       // Rows of channels: transposes have moved behind.
       shape(x).count >= 3, shape(x)[0] == 1,
       let rotation = Rotation(elements, rows: shape(x)[1], rootWidth: tensors[x].elementCount / shape(x)[1])
@@ -31,6 +31,18 @@ extension GraphEditor {
     try define(y, .reshape, [byBlock], origin: origin)
     release(joined)
     return true
+  }
+
+  /// True where a tensor is joined with others: of heads that are turned in part, the whole is looked at.
+  private func isPart(_ id: TensorID, depth: Int = 0) -> Bool {
+    depth < 8 && readers(id).contains { reader in
+      guard let node = floatNode(reader) else { return false }
+      switch node.operation {
+      case .reshape, .transpose: return isPart(node.outputs[0], depth: depth + 1)
+      case .concatenation: return Set(node.inputs).count > 1
+      default: return false
+      }
+    }
   }
 
   /// The sum or concatenation with which a rotation may end; parts that are joined may be moved to
@@ -107,14 +119,21 @@ private struct Rotation {
     return isInterleaved ? column ^ 1 : column % depth < half ? column + half : column - half
   }
 
-  /// For each channel the other one that is computed from the same two.
+  /// For each channel the other one that is computed from the same two. Channels that stay as they are
+  /// turn by 0 together with their neighbours.
   private func partners() -> [Int]? {
+    var result = columns
     var known: [Set<Int>: [Int]] = [:]
     for column in columns {
-      guard let second = element(0, column).second else { return nil }
+      guard let second = element(0, column).second else {
+        guard column ^ 1 < columns.count, element(0, column ^ 1).second == nil else { return nil }
+        result[column] = column ^ 1
+        continue
+      }
       known[[element(0, column).first.place, second.place], default: []].append(column)
     }
-    var result = columns
+    // What turns nothing only moves.
+    guard !known.isEmpty else { return nil }
     for pair in known.values {
       guard pair.count == 2 else { return nil }
       (result[pair[0]], result[pair[1]]) = (pair[1], pair[0])
@@ -133,7 +152,7 @@ private struct Rotation {
     var result = [[Angle]](repeating: [], count: rows)
     for first in columns where partners[first] > first {
       let second = partners[first]
-      let places = [element(0, first).first.place, element(0, first).second!.place]
+      let places = [element(0, first).first.place, (element(0, first).second ?? element(0, second).first).place]
       // Which of the two a channel comes from shows in the signs.
       let ordered = [places, places.reversed()].first { self.angles(first, second, $0) != nil }
       guard let ordered, let angles = self.angles(first, second, ordered) else { return nil }
@@ -147,17 +166,26 @@ private struct Rotation {
   private func angles(_ first: Int, _ second: Int, _ places: [Int]) -> [Angle]? {
     var result: [Angle] = []
     for row in 0..<rows {
-      func factor(_ column: Int, _ place: Int) -> Float? {
+      /// How much of a place of the source is in a channel.
+      func factor(_ column: Int, _ place: Int) -> Float {
         let element = element(row, column)
-        return [element.first, element.second].lazy.compactMap { $0 }
-          .first { $0.place == row * rootWidth + place }?.factor
+        let terms = [element.first, element.second].compactMap { $0 }
+        return terms.first { $0.place == row * rootWidth + place }?.factor ?? 0
       }
-      guard let cosine = factor(first, places[0]), let other = factor(second, places[1]), cosine == other,
-        let sine = factor(second, places[0]), let negative = factor(first, places[1]), sine == -negative
+      let (cosine, sine) = (factor(first, places[0]), factor(second, places[0]))
+      guard cosine == factor(second, places[1]), sine == -factor(first, places[1]),
+        [first, second].allSatisfy({ hasOnly(places, row, $0) })
       else { return nil }
       result.append(Angle(cosine: cosine, sine: sine))
     }
     return result
+  }
+
+  /// True where a channel is computed from no other places of its row.
+  private func hasOnly(_ places: [Int], _ row: Int, _ column: Int) -> Bool {
+    let element = element(row, column)
+    return places.contains(element.first.place - row * rootWidth)
+      && (element.second.map { places.contains($0.place - row * rootWidth) } ?? true)
   }
 
   /// The tables of the first head. Where neighbours are pairs, heads are as wide as their angles repeat.

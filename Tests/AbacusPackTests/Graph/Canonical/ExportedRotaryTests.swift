@@ -82,6 +82,14 @@ import Testing
       return script.node(
         "Add", script.node("Mul", x, twice(&script, cosines)), script.node("Mul", turned, twice(&script, sines)))
     }),
+    ("GPT-J: the first half of each head", true, { script, x, count in
+      let (cosines, sines) = (script.slice(tables(&script).cosines, 1, 0, 2), script.slice(tables(&script).sines, 1, 0, 2))
+      let (a, b) = (script.slice(x, 3, 0, half, by: 2), script.slice(x, 3, 1, half, by: 2))
+      let real = script.node("Sub", script.node("Mul", a, cosines), script.node("Mul", b, sines))
+      let imaginary = script.node("Add", script.node("Mul", b, cosines), script.node("Mul", a, sines))
+      let stacked = script.concatenate(script.unsqueeze(real, -1), script.unsqueeze(imaginary, -1), axis: -1)
+      return script.concatenate(script.reshape(stacked, 1, count, rows, half), script.slice(x, 3, half, depth), axis: -1)
+    }),
     ("RotaryEmbedding, halves", false, { script, x, _ in node(&script, x, isInterleaved: 0) }),
     ("RotaryEmbedding, pairs", true, { script, x, _ in node(&script, x, isInterleaved: 1) }),
   ]
@@ -128,6 +136,23 @@ import Testing
     let (turnedQ, turnedK) = (rotate(&script, q, heads), rotate(&script, k, groups))
     attention(&script, turnedQ, Self.repeated(&script, turnedK), Self.repeated(&script, v))
     try expect(script, isInterleaved, name)
+  }
+
+  /// Qwen: heads of queries and keys are normalised before they are rotated.
+  @Test func normalizedHeads() throws {
+    let (rows, heads, depth) = (Self.rows, Self.heads, Self.depth)
+    var script = start()
+    func turned(_ script: inout ExporterScript) -> String {
+      let x = script.reshape(script.linear("x", Self.width, heads * depth, bias: false), 1, rows, heads, depth)
+      let mean = script.node("ReduceMean", script.node("Pow", x, script.scalar(2)), script.integers(-1))
+      let inverse = script.node("Reciprocal", script.node("Sqrt", script.node("Add", mean, script.scalar(1e-6))))
+      let normal = script.node("Mul", script.weights(depth), script.node("Mul", x, inverse))
+      return Self.halfRotation(&script, script.transpose(normal, 0, 2, 1, 3), Self.computedTables(&script))
+    }
+    let (q, k) = (turned(&script), turned(&script))
+    let v = script.heads(script.linear("x", Self.width, heads * depth), rows, heads, depth)
+    attention(&script, q, k, v)
+    try script.check(["attention heads 4": 1, "rotary heads 4": 2, "rmsNormalization": 2])
   }
 
   static let fusions = ["Split", "Reshape, Transpose, Gather", "Slice of columns of each head"]
