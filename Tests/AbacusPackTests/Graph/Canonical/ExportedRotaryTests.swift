@@ -155,6 +155,28 @@ import Testing
     try script.check(["attention heads 4": 1, "rotary heads 4": 2, "rmsNormalization": 2])
   }
 
+  /// GPT-NeoX turns halves of the first half of each head, which no rotation of whole heads says: it stays
+  /// as sums and products before the attention, and does not decode token by token.
+  @Test func partOfEachHeadByHalves() throws {
+    let (rows, heads, depth, half) = (Self.rows, Self.heads, Self.depth, Self.half)
+    var script = start()
+    func turned(_ script: inout ExporterScript) -> String {
+      let x = script.heads(script.linear("x", Self.width, heads * depth), rows, heads, depth)
+      let (cosines, sines) = Self.tables(&script)
+      let part = script.slice(x, 3, 0, half)
+      let rotated = script.concatenate(
+        script.node("Neg", script.slice(part, 3, half / 2, half)), script.slice(part, 3, 0, half / 2), axis: -1)
+      let sum = script.node("Add", script.node("Mul", part, cosines), script.node("Mul", rotated, sines))
+      return script.concatenate(sum, script.slice(x, 3, half, depth), axis: -1)
+    }
+    let (q, k) = (turned(&script), turned(&script))
+    let v = script.heads(script.linear("x", Self.width, heads * depth), rows, heads, depth)
+    attention(&script, q, k, v)
+    let graph = try script.check(["attention heads 4": 1, "rotary": 0])
+    let error = #expect(throws: PackError.self) { try graph.decoder(context: rows) }
+    #expect(error?.description.contains("node ") == true)
+  }
+
   static let fusions = ["Split", "Reshape, Transpose, Gather", "Slice of columns of each head"]
 
   /// One product for queries, keys and values, as many heads of each.
