@@ -20,6 +20,28 @@ extension Graph {
   }
 }
 
+extension Graph {
+  /// Without inputs that say which tokens are none, where nothing but attention asks: what decodes token
+  /// by token is given no others.
+  fileprivate func withoutPadding() -> Graph {
+    var result = self
+    result.inputs.removeAll { id in
+      !outputs.contains(id) && tensors[id].type == .int32
+        && nodes.allSatisfy { node in
+          guard node.inputs.contains(id) else { return true }
+          guard case .attention(let attributes) = node.operation else { return false }
+          return attributes.isCausal && node.inputs.firstIndex(of: id) == 3
+        }
+    }
+    let gone = Set(inputs).subtracting(result.inputs)
+    for index in result.nodes.indices where result.nodes[index].inputs.contains(where: { $0.map(gone.contains) ?? false }) {
+      result.nodes[index].inputs = result.nodes[index].inputs.map { $0.map(gone.contains) == true ? nil : $0 }
+      while result.nodes[index].inputs.last == .some(nil) { result.nodes[index].inputs.removeLast() }
+    }
+    return result
+  }
+}
+
 /// The work of ``Graph/decoder(context:)``: follows the axis of the sequence from the inputs on.
 private struct DecoderTransformation {
   let source: Graph
@@ -35,9 +57,9 @@ private struct DecoderTransformation {
   var tables: [Graph.TensorID: Graph.TensorID] = [:]
 
   init(_ source: Graph, context: Int) {
-    self.source = source
+    self.source = source.withoutPadding()
     self.context = context
-    graph = source
+    graph = self.source
     graph.nodes = []
   }
 

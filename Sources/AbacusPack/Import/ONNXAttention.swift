@@ -65,23 +65,34 @@ extension ONNXTranslator {
     let operands = try parts.isFlat
       ? (0..<3).map { try id($0) }
       : [sideBySide(parts.query), sideBySide(parts.key), sideBySide(parts.value)]
-    let (query, key, value) = (build.shape(operands[0]), build.shape(operands[1]), build.shape(operands[2]))
-    guard key.dropLast() == value.dropLast(), query[0] == key[0], value[2] % parts.keyValueHeads == 0,
-      query[2] % parts.heads == 0, query[2] / parts.heads * parts.keyValueHeads == key[2]
-    else { throw PackError(.malformed, "query \(query), key \(key) and value \(value) do not go together") }
     let attributes = AttentionAttributes(
       heads: parts.heads, keyValueHeads: parts.keyValueHeads, scale: parts.scale, isCausal: parts.isCausal)
-    let shape = [query[0], query[1], value[2] / parts.keyValueHeads * parts.heads]
-    let result = try build.add(.attention(attributes), operands.map(Optional.some), shape: shape)
+    let result = try attention(attributes, operands)
     return parts.isFlat ? result : try byHeads(result, parts.heads)
+  }
+
+  /// One node, of queries, keys and values with their heads side by side.
+  ///
+  /// - Parameter mask: a number for each key, not 0 where it is seen.
+  mutating func attention(
+    _ attributes: AttentionAttributes, _ operands: [Graph.TensorID], mask: Graph.TensorID? = nil
+  ) throws -> Graph.TensorID {
+    let (query, key, value) = (build.shape(operands[0]), build.shape(operands[1]), build.shape(operands[2]))
+    let (heads, groups) = (attributes.heads, attributes.keyValueHeads)
+    guard query.count == 3, key.count == 3, key.dropLast() == value.dropLast(), query[0] == key[0],
+      value[2] % groups == 0, query[2] % heads == 0, query[2] / heads * groups == key[2]
+    else { throw PackError(.malformed, "query \(query), key \(key) and value \(value) do not go together") }
+    return try build.add(
+      .attention(attributes), operands.map(Optional.some) + (mask.map { [$0] } ?? []),
+      shape: [query[0], query[1], value[2] / groups * heads])
   }
 
   /// As products and a softmax: with masks, caches, soft caps and results on the way.
   private mutating func decomposedAttention(_ parts: AttentionParts) throws -> [Graph.TensorID] {
-    let key = try optional(4).map { try build.concatenate([$0, parts.key], axis: 2) } ?? parts.key
-    let value = try optional(5).map { try build.concatenate([$0, parts.value], axis: 2) } ?? parts.value
+    let key = try optional(4).map { try continued([$0, parts.key], axis: 2) } ?? parts.key
+    let value = try optional(5).map { try continued([$0, parts.value], axis: 2) } ?? parts.value
     let (rows, keys) = (build.shape(parts.query)[2], build.shape(key)[2])
-    var scores = try grouped(parts, parts.query, build.transpose(key, [0, 1, 3, 2]))
+    var scores = try build.matrixMultiply(parts.query, build.transpose(repeated(key, parts), [0, 1, 3, 2]))
     scores = try build.multiply(scores, by: parts.scale)
     var steps = [scores]
     let cap = try site.real("softcap", default: 0)
@@ -105,19 +116,16 @@ extension ONNXTranslator {
     guard steps.indices.contains(mode) else {
       throw PackError(.malformed, "the attribute qk_matmul_output_mode is \(mode), expected 0 to 3")
     }
-    let result = try grouped(parts, weights, value)
+    let result = try build.matrixMultiply(weights, repeated(value, parts))
     return [parts.isFlat ? try sideBySide(result) : result, key, value, steps[mode]]
   }
 
-  /// Products of heads with the key or value head that each shares with its group.
-  private mutating func grouped(
-    _ parts: AttentionParts, _ a: Graph.TensorID, _ b: Graph.TensorID
-  ) throws -> Graph.TensorID {
-    let shape = build.shape(a)
-    let group = parts.heads / parts.keyValueHeads
-    let rows = try build.reshape(a, [shape[0], parts.keyValueHeads, group * shape[2], shape[3]])
-    let product = try build.matrixMultiply(rows, b)
-    return try build.reshape(product, [shape[0], parts.heads, shape[2], -1])
+  /// Key or value heads, each as often as there are queries' heads that share it.
+  private mutating func repeated(_ x: Graph.TensorID, _ parts: AttentionParts) throws -> Graph.TensorID {
+    let shape = build.shape(x)
+    let apart = try build.reshape(x, [shape[0], shape[1], 1] + shape[2...])
+    return try build.reshape(
+      build.tile(apart, [1, 1, parts.heads / parts.keyValueHeads, 1, 1]), [shape[0], parts.heads] + shape[2...])
   }
 
   /// A mask that is true where a key is seen, or a summand; keys beyond it are not seen.
@@ -142,19 +150,42 @@ extension ONNXTranslator {
   /// Inputs: x as [n, rows, heads * d] or [n, heads, rows, d], cosines, sines, positions?
   mutating func rotaryEmbedding() throws -> Graph.TensorID {
     try expect(inputs: 3...4)
+    return try rotaryEmbedding(tables: [1, 2], positions: optional(3))
+  }
+
+  /// Microsoft's order of inputs: x, positions (the first, or all), cosines, sines.
+  mutating func orderedRotaryEmbedding() throws -> Graph.TensorID {
+    try expect(inputs: 4...4)
+    guard try !site.flag("is_packed_batching"), try site.real("scale", default: 1) == 1 else {
+      throw PackError(.unsupported, "packed batches and a scale (is_packed_batching, scale) are not supported")
+    }
+    return try rotaryEmbedding(tables: [2, 3], positions: positions(from: id(1), rows: shape(0).dropLast().last ?? 1))
+  }
+
+  /// Where only the first position is given, all.
+  private mutating func positions(from id: Graph.TensorID, rows: Int) throws -> Graph.TensorID {
+    guard build[id].elementCount == 1, rows > 1, rows <= GraphBuilder.maximumFoldedElements else { return id }
+    guard let first = build[id].indexValues?.first else { throw Self.mustBeConstant("the first position", 1) }
+    return build.integers((0..<rows).map { first &+ $0 }, shape: [1, rows])
+  }
+
+  private mutating func rotaryEmbedding(tables: [Int], positions: Graph.TensorID?) throws -> Graph.TensorID {
     let shape = try shape(0)
     let isFlat = shape.count == 3
-    let heads = try isFlat ? site.int("num_heads", default: 0) : shape.count == 4 ? shape[1] : 0
+    let stated = try site.int("num_heads", default: 0)
+    // Without their number, heads are as wide as the tables.
+    let width = try 2 * (self.shape(tables[0]).last ?? 0)
+    let heads = isFlat ? stated > 0 || width == 0 ? stated : shape[2] / width : shape.count == 4 ? shape[1] : 0
     guard heads >= 1, !isFlat || shape[2] % heads == 0 else {
       throw PackError(.malformed, "an input \(shape) does not divide into \(heads) heads")
     }
     let extent = isFlat ? shape[2] / heads : shape[3]
-    let stated = try site.int("rotary_embedding_dim", default: 0)
-    let rotated = stated == 0 ? extent : stated
+    let part = try site.int("rotary_embedding_dim", default: 0)
+    let rotated = part == 0 ? extent : part
     guard rotated % 2 == 0, rotated <= extent else {
       throw PackError(.malformed, "\(rotated) of \(extent) numbers cannot be rotated")
     }
-    let tables = try (1...2).map { try rotaryTable($0) }
+    let tables = try tables.map { try rotaryTable($0, positions) }
     let isInterleaved = try site.flag("interleaved")
     if rotated == extent, tables.allSatisfy({ build.shape($0).count == 2 }) {
       let flat = isFlat ? try id(0) : try sideBySide(id(0))
@@ -171,10 +202,10 @@ extension ONNXTranslator {
 
   /// The rows of a table that belong to the positions: [rows, d / 2] where they are the same for the
   /// whole batch, else [n, rows, d / 2].
-  private mutating func rotaryTable(_ input: Int) throws -> Graph.TensorID {
+  private mutating func rotaryTable(_ input: Int, _ positions: Graph.TensorID?) throws -> Graph.TensorID {
     let batch = try shape(0)[0]
     var table = try id(input)
-    if let positions = optional(3) {
+    if let positions {
       guard build.shape(table).count == 2 else { throw PackError(.malformed, "a table must be [positions, d / 2]") }
       if let known = build[positions].indexValues, !known.allSatisfy((0..<build.shape(table)[0]).contains) {
         throw PackError(.malformed, "positions must lie in 0..<\(build.shape(table)[0])")

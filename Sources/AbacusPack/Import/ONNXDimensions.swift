@@ -1,11 +1,14 @@
+import Foundation
+
 /// The extents of a model's inputs, where symbolic ones get values.
 struct ONNXDimensions {
   private var known: [String: Int]
 
-  /// - Parameter given: extents by the name of the dimension, or as "input.2".
+  /// - Parameter given: extents by the name of the dimension, or as "input.2". An extent of 0 takes the
+  ///   input away: there is nothing in it.
   init(_ given: [String: Int], inputs: [ONNXValueInfoProto]) throws {
-    for (name, extent) in given where !(1..<Shapes.maximumElements).contains(extent) {
-      throw PackError(.unsupported, "dimension \(name)=\(extent): an extent must be 1 or more and below 2^30")
+    for (name, extent) in given where !(0..<Shapes.maximumElements).contains(extent) {
+      throw PackError(.unsupported, "dimension \(name)=\(extent): an extent must be 0 or more and below 2^30")
     }
     known = given
     // A first dimension that is not fixed is the batch, wherever its name occurs.
@@ -29,11 +32,14 @@ struct ONNXDimensions {
       case .dimValue(0):
         throw PackError(.unsupported, "dimension \(axis) of the input \"\(input.name)\" is empty")
       case .dimParam(let name) where !name.isEmpty:
-        if let extent = known[name] ?? known[place] { return extent }
+        if let extent = known[name] ?? known[place] ?? sum(name) { return extent }
+        let missing = parts(of: name).first { known[$0] == nil && Int($0) == nil } ?? name
+        let hint = missing.contains("past")
+          ? "; 0 imports the model without its key/value cache, and pack --context makes a cache of its own" : ""
         throw PackError(
           .unsupported,
           "dimension \(axis) of the input \"\(input.name)\" is \"\(name)\", known at run time only; "
-            + "give it a value with --dim \(name)=value")
+            + "give it a value with --dim \(missing)=value" + hint)
       default:
         if let extent = known[place] ?? (axis == 0 ? 1 : nil) { return extent }
         throw PackError(
@@ -42,5 +48,16 @@ struct ONNXDimensions {
             + "give it a value with --dim \(place)=value")
       }
     }
+  }
+  /// "past + new", as exporters call a sum of dimensions, is two names.
+  private func parts(of name: String) -> [String] {
+    name.split(separator: "+").map { $0.trimmingCharacters(in: .whitespaces) }
+  }
+
+  private func sum(_ name: String) -> Int? {
+    let extents = parts(of: name).map { Int($0) ?? known[$0] }
+    guard extents.count > 1, extents.allSatisfy({ $0.map { (0..<Shapes.maximumElements).contains($0) } ?? false })
+    else { return nil }
+    return extents.reduce(0) { $0 + $1! }
   }
 }

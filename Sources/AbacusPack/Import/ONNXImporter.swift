@@ -3,14 +3,17 @@ internal import SwiftProtobuf
 /// Reads an ONNX model into a ``Graph``.
 ///
 /// Real numbers of any width become float32. A value that the model quantises, dequantises or
-/// computes in quantised form is one tensor of integers with its scale, as TFLite has it.
+/// computes in quantised form is one tensor of integers with its scale, as TFLite has it. An input
+/// "position_ids", as exporters of transformers call it, is no input of the graph: row i stands at
+/// position i.
 public enum ONNXImporter {
   /// The graph of the model in `bytes`.
   ///
   /// Throws a ``PackError`` whatever the bytes; never traps.
   /// - Parameters:
   ///   - dimensions: extents of symbolic dimensions by name, or of unnamed ones as "input.2". A first
-  ///     dimension that is not fixed is a batch, and 1.
+  ///     dimension that is not fixed is a batch, and 1. With an extent of 0 the input goes: a decoder
+  ///     without its past is what reads a whole sequence, and gives no cache.
   ///   - externalData: the folder that the model's external data lies in; nil where there is none.
   public static func load(
     _ bytes: [UInt8], dimensions: [String: Int] = [:], externalData: String? = nil

@@ -172,7 +172,14 @@ extension ONNXTranslator {
   mutating func concatenation() throws -> Graph.TensorID {
     try expect(inputs: 1...max(1, inputs.count))
     let axis = try axis(default: 1, rank: shape(0).count)
-    return try build.concatenate(inputs.indices.map { try id($0) }, axis: axis)
+    return try continued(inputs.indices.map { try id($0) }, axis: axis)
+  }
+
+  /// A concatenation; with an empty input of the model before it, the rest is a cache.
+  mutating func continued(_ parts: [Graph.TensorID], axis: Int) throws -> Graph.TensorID {
+    let result = try build.concatenate(parts, axis: axis)
+    if parts.contains(where: empty.contains) { caches.insert(result) }
+    return result
   }
 
   mutating func expand() throws -> Graph.TensorID {

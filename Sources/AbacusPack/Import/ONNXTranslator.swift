@@ -13,6 +13,10 @@ struct ONNXTranslator {
   private(set) var inputs: [Graph.TensorID?] = []
   /// What stands for the results of dynamic quantisation, with the real values behind it.
   var dynamic: [Graph.TensorID: Graph.TensorID] = [:]
+  /// Inputs of the model that are empty, and what the first run of a key/value cache is then: with
+  /// nothing before it, the new part alone.
+  var empty: Set<Graph.TensorID> = []
+  var caches: Set<Graph.TensorID> = []
   /// The graph's tensor for each of the file's values met so far.
   private var values: [String: Graph.TensorID] = [:]
 
@@ -42,9 +46,25 @@ struct ONNXTranslator {
           "the input \"\(input.name)\" has the shape \(shape), which is not below 2^30 elements and "
             + "\(Shapes.maximumRank) dimensions")
       }
-      let id = build.declareInput(Tensor(name: input.name, shape: shape, type: type))
-      try define(input.name, id)
+      try define(input.name, declareInput(Tensor(name: input.name, shape: shape, type: type)))
     }
+  }
+
+  /// An input of the model, or what is known of it: an empty one is nothing, and the positions of
+  /// transformers count from 0 on.
+  private mutating func declareInput(_ tensor: Tensor) -> Graph.TensorID {
+    var constant = tensor
+    if tensor.elementCount == 0 {
+      constant.data = []
+      let id = build.add(constant)
+      empty.insert(id)
+      return id
+    }
+    guard tensor.name == "position_ids", [.int32, .int64].contains(tensor.type),
+      tensor.shape.dropLast().allSatisfy({ $0 == 1 }), tensor.elementCount <= GraphBuilder.maximumFoldedElements
+    else { return build.declareInput(tensor) }
+    constant.data = Tensor.data(of: Array(0..<tensor.elementCount), bytes: tensor.type.bytes)
+    return build.add(constant)
   }
 
   mutating func declareOutputs(_ outputs: [ONNXValueInfoProto]) throws {
@@ -54,7 +74,12 @@ struct ONNXTranslator {
       guard var id = try value(output.name) else {
         throw PackError(.malformed, "the output \"\(output.name)\" of the model is computed by no node")
       }
+      // A cache for the next run is no output: decoders here have caches of their own.
+      if caches.contains(id) { continue }
       try check(output, build.shape(id))
+      guard build[id].elementCount > 0 else {
+        throw PackError(.unsupported, "the output \"\(output.name)\" \(build.shape(id)) is empty")
+      }
       guard dynamic[id] == nil else {
         throw PackError(.unsupported, "the output \"\(output.name)\" is a result of dynamic quantisation")
       }
@@ -67,6 +92,9 @@ struct ONNXTranslator {
           .reshape, [id], shape: build.shape(id), type: build[id].type, quantization: build[id].quantization)
       }
       build.declareOutput(id, named: output.name)
+    }
+    guard !build.graph.outputs.isEmpty else {
+      throw PackError(.unsupported, "the model's outputs are all parts of a key/value cache")
     }
   }
 

@@ -19,15 +19,23 @@ extension TFLiteTranslator {
     "DEPTH_TO_SPACE": { try $0.depthToSpace() },
     "DEQUANTIZE": { try $0.dequantize() },
     "ELU": { try $0.unary(.elu(alpha: 1)) },
+    "EQUAL": { try $0.comparison(.equal) },
     "EXP": { try $0.unary(.exp) },
     "EXPAND_DIMS": { try $0.expandDimensions() },
     "FLOOR": { try $0.unary(.floor) },
     "FULLY_CONNECTED": { try $0.fullyConnected() },
     "GATHER": { try $0.gather() },
     "GELU": { try $0.unary(.gelu(approximate: $0.site.op.options(.gelu).flag(0))) },
+    "GREATER": { try $0.comparison(.greater) },
+    "GREATER_EQUAL": { try $0.comparison(.greaterOrEqual) },
     "HARD_SWISH": { try $0.unary(.hardSwish) },
     "LEAKY_RELU": { try $0.leakyRelu() },
+    "LESS": { try $0.comparison(.less) },
+    "LESS_EQUAL": { try $0.comparison(.lessOrEqual) },
     "LOG": { try $0.unary(.log) },
+    "LOGICAL_AND": { try $0.logic(.minimum) },
+    "LOGICAL_NOT": { try $0.not() },
+    "LOGICAL_OR": { try $0.logic(.maximum) },
     "LOGISTIC": { try $0.unary(.sigmoid) },
     "MAXIMUM": { try $0.binary(.maximum, nil) },
     "MAX_POOL_2D": { try $0.pool(.max) },
@@ -36,6 +44,7 @@ extension TFLiteTranslator {
     "MIRROR_PAD": { try $0.mirrorPad() },
     "MUL": { try $0.binary(.multiply, .mul) },
     "NEG": { try $0.unary(.negate) },
+    "NOT_EQUAL": { try $0.comparison(.notEqual) },
     "PACK": { try $0.pack() },
     "PAD": { try $0.pad() },
     "PADV2": { try $0.pad() },
@@ -51,6 +60,8 @@ extension TFLiteTranslator {
     "REVERSE_V2": { try $0.reverse() },
     "ROUND": { try $0.unary(.round) },
     "RSQRT": { try $0.unary(.rsqrt) },
+    "SELECT": { try $0.select() },
+    "SELECT_V2": { try $0.select() },
     "SHAPE": { try $0.shapeOf() },
     "SIGN": { try $0.unary(.sign) },
     "SIN": { try $0.unary(.sine) },
@@ -162,7 +173,7 @@ extension TFLiteTranslator {
   }
 
   /// CAST converts stored numbers, not real values: only casts that change no number have a place
-  /// in a graph of real values.
+  /// in a graph of real values, and those to truth values.
   mutating func cast() throws {
     try expect(inputs: 1...1)
     let input = try tensor(0)
@@ -175,13 +186,18 @@ extension TFLiteTranslator {
         to > from && (isSigned || input.type == .bool)
       } else { false }
     let isPlain = input.quantization == nil && output.quantization == nil
+    let isCounting = isPlain && [.bool, .int32, .int64].contains(input.type)
+    if isCounting, output.type == .float32 { return emit(.requantize) }
+    if isCounting, output.type == .bool, input.type != .bool { return try truth() }
     if input.type == output.type, input.quantization == output.quantization {
       emit(.reshape)
     } else if isPlain, widens || input.type == .int64 && output.type == .int32 && input.isConstant {
       emit(.requantize)
     } else {
       throw PackError(
-        .unsupported, "only casts to the same or a wider type of integer, without quantisation, are supported"
+        .unsupported,
+        "only casts to the same or a wider type of integer, and of int32, int64 and bool to float32 and bool, "
+          + "without quantisation, are supported"
       )
     }
   }

@@ -30,7 +30,9 @@ extension Lowering {
     }
     guard let inputScale = input.scale, let outputScale = output.scale else {
       throw PackError(
-        .unsupported, "\(node.origin): \(input.type) to \(output.type) without scales is not supported")
+        .unsupported,
+        "\(node.origin): \(input.type) \"\(input.name)\" to \(output.type) without scales is not supported; integers of "
+          + "a model may be rows of a table (gather) and flags that mask keys of an attention")
     }
     try checkFactor(inputScale / outputScale, node)
     let dyadic = Dyadic(inputScale / outputScale)

@@ -68,7 +68,10 @@ final class Lowering {
     case .requantize:
       try lowerRequantize(node)
     case .select:
-      throw PackError(.unsupported, "\(node.origin): a choice between values has no integer form")
+      throw PackError(
+        .unsupported,
+        "\(node.origin): a choice between values has no integer form, but where it masks the scores of an "
+          + "attention: by a constant or integer input of the model, with scores of -10000 or lower")
     case .layerNormalization(let epsilon):
       try lowerNormalization(node, .layer, epsilon: epsilon)
     case .rmsNormalization(let epsilon):
@@ -189,7 +192,7 @@ final class Lowering {
         "\(context): tensor \"\(tensor.name)\" has the scale \(scale); less than 2^28 is supported")
     }
     switch tensor.type {
-    case .int32, .int64:
+    case .int32, .int64, .bool:
       return result(.int32, scale: tensor.quantization?.scales.first)
     case .int8, .int16:
       let type = tensor.type == .int8 ? ElementType.int8 : .int16
@@ -258,7 +261,7 @@ final class Lowering {
         .unsupported,
         "\(node.origin): tensor \"\(tensor.name)\" is \(tensor.type)"
           + (tensor.channelScales != nil ? " with several scales" : tensor.scale == nil ? " without a scale" : "")
-          + "; this operator takes int8 (or uint8) tensors with one scale")
+          + "; this operator takes int8 (or uint8) tensors with one scale" + Self.advice(tensor.type))
     }
     guard (-128...127).contains(tensor.zeroPoint) else {
       throw PackError(
@@ -267,6 +270,13 @@ final class Lowering {
     }
     return Quantized(
       index: index, shape: tensor.shape, scale: scale, zeroPoint: tensor.zeroPoint)
+  }
+
+  /// What to do about an operand of a type that an operator does not take.
+  private static func advice(_ type: ElementType) -> String {
+    type == .int16
+      ? " (16 bits: fully connected layers, normalisations, sums, products, GELU and its kin, and queries of "
+        + "attention; pack --calibrate chooses types anew)" : ""
   }
 
   /// A constant without a scale: multipliers, tables, indices.

@@ -73,6 +73,10 @@ public struct Quantizer {
     case .layerNormalization, .rmsNormalization, .rotary:
       // Their tables stay real; lowering makes integers of them.
       result.nodes.append(node)
+    case .softmax:
+      try refuseMask(node)
+      narrow(&node, 0)
+      result.nodes.append(node)
     case .attention:
       if case .paper = options.arithmetic.softmax { result.scoreScales[node.outputs[0]] = try scoreScale(node) }
       result.nodes.append(node)
@@ -93,6 +97,16 @@ public struct Quantizer {
       for position in node.inputs.indices { narrow(&node, position) }
       result.nodes.append(node)
     }
+  }
+
+  /// Scores and what hides some of them have no scale in common.
+  private func refuseMask(_ node: Node) throws {
+    guard let scores = node.inputs[0], calibration[scores].minimum <= -GraphEditor.hidingSummand else { return }
+    throw PackError(
+      .unsupported,
+      "\(node.origin): some of its scores are masked, down to \(calibration[scores].minimum), and nothing is left of the "
+        + "others in 8 bits; a mask must be part of an attention: softmax(query * key^T + mask) * value with a mask "
+        + "that hides later keys, or keys by a constant or integer input of the model")
   }
 
   /// A sum; where one operand is an accumulator, the product that it belongs to.

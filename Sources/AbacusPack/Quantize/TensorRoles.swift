@@ -34,6 +34,8 @@ struct TensorRoles {
   /// Those of it that products read and that lose too much in 8 bits: the normalised ones of networks
   /// that normalise after each block.
   private var wideResiduals: Set<Graph.TensorID> = []
+  /// Tensors that attention and rotation read, and those that these are moved from.
+  private var reachesHeads: Set<Graph.TensorID> = []
   private(set) var roles: [TensorRole]
 
   /// - Parameter calibration: what the tensors look like; without it none is widened.
@@ -52,11 +54,14 @@ struct TensorRoles {
     self.consumers = consumers
     roles = graph.tensors.map { _ in .unchanged }
     findResidualStream()
+    findOperandsOfHeads()
     for id in graph.inputs where graph.tensors[id].type == .float32 {
-      roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : .asymmetric
+      roles[id] = residual.contains(id) ? .symmetric(bits: options.residualBits) : centred(id, .asymmetric)
     }
     for node in graph.nodes {
-      for id in node.outputs where graph.tensors[id].type == .float32 { roles[id] = role(of: id, from: node) }
+      for id in node.outputs where graph.tensors[id].type == .float32 {
+        roles[id] = centred(id, role(of: id, from: node))
+      }
     }
     if let calibration, !residual.isEmpty { widen(calibration) }
   }
@@ -262,6 +267,23 @@ struct TensorRoles {
     let uses = (0..<3).filter { node.inputs[$0] == id }
     guard uses.count == 1 else { return nil }
     return uses[0] == 0 ? attributes.heads : attributes.keyValueHeads
+  }
+
+  /// Attention and rotation take no zero points, whatever moves their operands on the way.
+  private func centred(_ id: Graph.TensorID, _ role: TensorRole) -> TensorRole {
+    role == .asymmetric && reachesHeads.contains(id) ? .symmetric(bits: 8) : role
+  }
+
+  private mutating func findOperandsOfHeads() {
+    for node in graph.nodes.reversed() {
+      switch node.operation {
+      case .attention, .rotary: break
+      case .reshape, .slice, .transpose, .concatenation, .gather:
+        guard node.outputs.contains(where: reachesHeads.contains) else { continue }
+      default: continue
+      }
+      reachesHeads.formUnion(node.inputs.compactMap { $0 })
+    }
   }
 
   /// GELU or one of its kin, where nothing else reads the tensor: the refined forms take a fine grid.

@@ -154,7 +154,9 @@ import Testing
     "{\"model_type\": \"bert\", \"num_attention_heads\": 2, \"num_hidden_layers\": 2}"
 
   /// Width 8, 11 words, 6 positions.
-  private func bert() -> SafeTensorsWriter {
+  private func bert() -> SafeTensorsWriter { Self.bertWeights() }
+
+  static func bertWeights() -> SafeTensorsWriter {
     var weights = SafeTensorsWriter()
     func linear(_ name: String, _ outputs: Int, _ inputs: Int) {
       weights.add("\(name).weight", random: [outputs, inputs])

@@ -56,9 +56,16 @@ import Testing
     writer.output("y")
     let graph = try writer.load(["length": 7])
     #expect(graph.inputs.map { graph.tensors[$0].shape } == [[1, 7, 4], [7, 1]])
-    #expect(throws: PackError(.unsupported, "dimension length=0: an extent must be 1 or more and below 2^30")) {
+    #expect(throws: PackError(.unsupported, "dimension length=-1: an extent must be 0 or more and below 2^30")) {
+      try writer.load(["length": -1])
+    }
+    // Nothing comes of nothing.
+    #expect(throws: PackError(.unsupported, "the output \"y\" [1, 0, 4] is empty")) {
       try writer.load(["length": 0])
     }
+    writer.input("sum", [1, "length + 2"])
+    let longer = try writer.load(["length": 7])
+    #expect(longer.tensors[longer.inputs[2]].shape == [1, 9])
   }
 
   @Test func unknownDimensionsAreNamed() throws {

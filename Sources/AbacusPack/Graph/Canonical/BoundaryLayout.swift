@@ -38,4 +38,18 @@ extension GraphEditor {
       }
     }
   }
+  /// Indices and flags that the model takes are int32, whatever width they had: devices have no other.
+  func narrowInputs() {
+    for id in inputs where [.int64, .bool].contains(tensors[id].type) && tensors[id].quantization == nil {
+      let isIndex = readers(id).allSatisfy { reader in
+        guard let node = node(reader) else { return false }
+        switch node.operation {
+        case .gather: return node.inputs[0] != id
+        case .attention: return node.inputs.dropFirst(3).contains(id)
+        default: return false
+        }
+      }
+      if isIndex, !isOutput(id) { retype(id, .int32) }
+    }
+  }
 }

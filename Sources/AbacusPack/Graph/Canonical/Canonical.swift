@@ -22,6 +22,7 @@ extension Graph {
     let editor = GraphEditor(self)
     var rules = GraphEditor.local
     try editor.apply(rules)
+    editor.tieTables()
     // Attention collects factors that would otherwise become part of weights.
     rules += GraphEditor.blocks
     try editor.apply(rules)
@@ -35,6 +36,7 @@ extension Graph {
       try editor.apply(rules)
     }
     editor.orderOperands()
+    editor.narrowInputs()
     return editor.finished()
   }
 }

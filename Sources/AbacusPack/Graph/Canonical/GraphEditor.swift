@@ -188,6 +188,8 @@ final class GraphEditor {
     append(Node(operation, inputs: [new], outputs: [id], origin: origin))
   }
 
+  func retype(_ id: TensorID, _ type: DataType) { tensors[id].type = type }
+
   /// Offers what an output of the model is computed from in its place.
   func replaceOutput(_ id: TensorID, with new: TensorID) {
     tensors[new].name = tensors[id].name
@@ -223,8 +225,8 @@ final class GraphEditor {
     operands.forEach(release)
   }
 
-  /// Removes the nodes that compute a tensor that nothing needs.
-  private func release(_ id: TensorID) {
+  /// Removes the nodes that compute a tensor if nothing needs it.
+  func release(_ id: TensorID) {
     var pending = [id]
     while let id = pending.popLast() {
       guard let writer = writers[id], let node = nodes[writer],
