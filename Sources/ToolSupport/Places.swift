@@ -6,7 +6,7 @@ public enum Places {
   public static func golden(_ name: String) -> String { "Tests/Golden/models/\(name)" }
 
   /// Simple stories that we wrote.
-  static let stories = "Tests/Golden/stories.txt"
+  public static let stories = "Tests/Golden/stories.txt"
 
   /// Models and data beside the package, or where ABACUS_SHARED says.
   public static func shared(_ path: String) -> String {

@@ -4,7 +4,11 @@ extension ONNXTranslator {
   // MARK: Constants
 
   mutating func constant() throws -> Graph.TensorID {
-    if let proto = try site.tensor("value") { return build.add(try anonymous(proto)) }
+    if let proto = try site.tensor("value") {
+      let id = build.add(try anonymous(proto))
+      if ONNXTensorSource.isNarrow(proto.dataType) { narrow.insert(id) }
+      return id
+    }
     if let value = try site.int("value_int") { return build.integers([value], shape: []) }
     if let values = try site.ints("value_ints") { return build.integers(values, shape: [values.count]) }
     if let value = try site.real("value_float") { return build.scalar(value) }
@@ -78,6 +82,7 @@ extension ONNXTranslator {
   mutating func castLike() throws -> Graph.TensorID {
     try expect(inputs: 2...2)
     let model = try tensor(1)
+    if narrow.contains(try id(1)) { return try cast(to: .int4) }
     return try cast(to: model.quantization == nil ? model.type : .float32)
   }
 

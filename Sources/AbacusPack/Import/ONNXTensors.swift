@@ -22,6 +22,8 @@ final class ONNXTensorSource {
 
   func isInitializer(_ name: String) -> Bool { initializers[name] != nil }
 
+  func isNarrow(_ name: String) -> Bool { initializers[name].map { Self.isNarrow($0.dataType) } ?? false }
+
   func initializer(_ name: String) throws -> Tensor? { try initializers[name].map(tensor) }
 
   /// The type that values of an ONNX type have in a graph: all real numbers are float32.

@@ -17,6 +17,8 @@ struct ONNXTranslator {
   /// nothing before it, the new part alone.
   var empty: Set<Graph.TensorID> = []
   var caches: Set<Graph.TensorID> = []
+  /// Constants that the model stores with 4 bits.
+  var narrow: Set<Graph.TensorID> = []
   /// The graph's tensor for each of the file's values met so far.
   private var values: [String: Graph.TensorID] = [:]
 
@@ -168,6 +170,7 @@ struct ONNXTranslator {
     if let id = values[name] { return id }
     guard let constant = try source.initializer(name) else { return nil }
     let id = build.add(constant)
+    if source.isNarrow(name) { narrow.insert(id) }
     values[name] = id
     return id
   }

@@ -18,7 +18,7 @@ typedef struct board_parameters {
   uint32_t arena_end;    /* first address behind the RAM that may be used         */
   uint32_t choice_count; /* choices after the samples: the index of the highest   */
                          /* output, which a further run reads; 0 for none         */
-  uint32_t stops;        /* address of the choices that are the last, 4 bytes each */
+  uint32_t stops;        /* address of the choices that are the last, as words    */
   uint32_t stop_count;
   uint32_t step_by_step; /* not 0: runs are made of steps, each of them measured  */
 } board_parameters;
