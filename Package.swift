@@ -70,7 +70,8 @@ if let board {
       name: "onnx-node-tests",
       dependencies: [
         "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      exclude: ["README.md"]),
     .target(name: "ToolSupport"),
     .executableTarget(
       name: "accuracy",
