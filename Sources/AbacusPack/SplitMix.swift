@@ -1,6 +1,8 @@
 /// A small generator of numbers that are the same on every machine (SplitMix64).
-struct SplitMix {
+public struct SplitMix: Sendable {
   var state: UInt64
+
+  public init(state: UInt64) { self.state = state }
 
   mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
@@ -13,5 +15,5 @@ struct SplitMix {
   mutating func next(below limit: Int) -> Int { Int(next() % UInt64(limit)) }
 
   /// At least 0 and below 1.
-  mutating func nextFraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+  public mutating func nextFraction() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

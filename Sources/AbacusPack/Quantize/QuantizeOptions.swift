@@ -13,8 +13,8 @@ public struct QuantizeOptions: Sendable, Equatable {
   public var outputBits: Int?
   /// Adds to each bias what rounding the weights takes away on average (arXiv 1906.04721, section 4.2).
   public var correctsBias = true
-  /// Evens out the channels between normalisations and the layers behind them: how much of the
-  /// unevenness goes into the weights, 0 to 1; nil for nothing.
+  /// Evens out the channels between layers, and between normalisations and the layers behind them: how
+  /// much of the unevenness goes into the weights, 0 to 1; nil for nothing.
   public var equalization: Double?
   /// Activations of transformers get 16 bits where 8 would leave a signal-to-noise ratio below this,
   /// in decibels, and where their readers take 16 bits.

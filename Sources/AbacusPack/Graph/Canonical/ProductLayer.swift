@@ -56,6 +56,23 @@ struct ProductLayer {
     position / weights[(outputAxis + 1)...].reduce(1, *) % weights[outputAxis]
   }
 
+  /// The input channel of each weight.
+  func inputChannel(of position: Int, _ weights: [Int]) -> Int {
+    let column = position % weights[weights.count - 1]
+    switch kind {
+    case .fullyConnected, .convolution(_, groups: 1): return column
+    case .convolution(_, let groups):
+      let rowsOfGroup = weights[0] / groups
+      return outputChannel(of: position, weights) / rowsOfGroup * weights[weights.count - 1] + column
+    case .depthwise(_, let multiplier): return column / multiplier
+    }
+  }
+
+  /// Each output channel is computed from one input channel.
+  var isDepthwise: Bool {
+    if case .depthwise = kind { true } else { false }
+  }
+
   /// The shape in which one value for each output channel broadcasts over the weights.
   func outputShape(_ weights: [Int]) -> [Int] {
     [weights[outputAxis]] + weights[(outputAxis + 1)...].map { _ in 1 }
