@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 import Foundation
 
 /// Real pictures for networks whose own data sets are not to be had; tools/fetch-photographs brings them.

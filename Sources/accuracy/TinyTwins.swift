@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 import AbacusRuntime
 
 /// A float model of MLPerf Tiny, the same quantised by us, and its published INT8 twin, on the same samples.
