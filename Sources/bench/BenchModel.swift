@@ -10,8 +10,8 @@ struct BenchModel: Sendable {
     case asItIs
     /// Float weights, calibrated with images.
     case images(PixelNormalization)
-    /// A float language model, calibrated with the rows of a matrix of tokens; it is measured on one row.
-    case tokens(String, context: Int)
+    /// A float language model, calibrated with a text; it is measured on the beginning of that.
+    case text(String, tokenizer: String, context: Int)
   }
 
   var name: String
@@ -38,7 +38,9 @@ struct BenchModel: Sendable {
       tiny("vit-int8", "fmnist-vit/vit_int8"),
       BenchModel(
         name: "shakespeare-llama", source: Places.golden("shakespeare-llama"),
-        recipe: .tokens(Places.golden("shakespeare-llama/calibration.npy"), context: 256)),
+        recipe: .text(
+          Places.golden("shakespeare-llama/calibration.txt"),
+          tokenizer: Places.golden("shakespeare-llama/vocab.json"), context: 256)),
     ]
 
   /// One of other people's INT8 models.
@@ -58,7 +60,7 @@ struct BenchModel: Sendable {
     switch recipe {
     case .asItIs: [source]
     case .images: [source, Self.calibrationImages]
-    case .tokens(let samples, _): [source, samples]
+    case .text(let text, let tokenizer, _): [source, text, tokenizer]
     }
   }
 
@@ -74,20 +76,21 @@ struct BenchModel: Sendable {
       training.pixels = pixels
       training.sampleLimit = 256
       return try training.pack(graph, samples: Self.calibrationImages)
-    case .tokens(let samples, let context):
+    case .text(let text, let tokenizer, let context):
       training.context = context
-      return try training.pack(graph, samples: samples)
+      training.tokenizer = try TokenizerFile.read(tokenizer)
+      return try training.pack(graph, samples: text)
     }
   }
 
   /// What it is measured on, the bytes of each input of each run: zero points, or as many tokens as the
   /// cache takes.
   func samples(for inputs: [Model.Boundary]) throws -> [[[UInt8]]] {
-    guard case .tokens(let path, let context) = recipe else {
+    guard case .text(let path, let tokenizer, let context) = recipe else {
       return [inputs.map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0.zeroPoint), count: $0.byteCount) }]
     }
-    return try NumPyFile.read(path).row(0).int32s().prefix(context).map { token in
-      [withUnsafeBytes(of: token.littleEndian) { Array($0) }]
-    }
+    let row = Tensor(name: inputs[0].name, shape: [1, context], type: .int32)
+    let text = try SampleReader(path, inputs: [row], tokenizer: try TokenizerFile.read(tokenizer))
+    return try text.sample(0)[0].map { token in [withUnsafeBytes(of: Int32(token).littleEndian) { Array($0) }] }
   }
 }

@@ -56,7 +56,8 @@ import Testing
     var training = PostTraining()
     training.context = 32
     training.sampleLimit = 4
-    let samples = "\(Self.folder)/calibration.npy"
+    training.tokenizer = try TokenizerFile.read("\(Self.folder)/vocab.json")
+    let samples = "\(Self.folder)/calibration.txt"
     let models = try [Self.llama(.sequence, tokens: 256), ModelFile.load(Self.folder)].map { graph in
       try Model(try training.pack(graph, samples: samples).blob)
     }
