@@ -52,10 +52,11 @@ enum Statistics {
     correlation(ranks(first), ranks(second))
   }
 
-  /// How likely a score of a sample that is marked exceeds one of a sample that is not.
-  static func areaUnderCurve(_ scores: [Double], _ isMarked: [Bool]) -> Double {
+  /// How likely a score of a sample that is marked exceeds one of a sample that is not; nil where all are of
+  /// one kind.
+  static func areaUnderCurve(_ scores: [Double], _ isMarked: [Bool]) -> Double? {
     let marked = isMarked.count { $0 }
-    guard marked > 0, marked < scores.count else { return 0 }
+    guard marked > 0, marked < scores.count else { return nil }
     let sum = zip(ranks(scores), isMarked).reduce(0) { $0 + ($1.1 ? $1.0 + 1 : 0) }
     let least = Double(marked * (marked + 1)) / 2
     return (sum - least) / Double(marked * (scores.count - marked))

@@ -71,9 +71,11 @@ struct TinyAutoencoderRows {
       variant, dataset, clips.count, "rank correlation of errors with float's", form,
       Statistics.rankCorrelation(errors, exact), nil, decibels)
     let rattles = clips.map(\.rattles)
+    guard let area = Statistics.areaUnderCurve(errors, rattles), let exactArea = Statistics.areaUnderCurve(exact, rattles)
+    else { return }
     add(
-      variant, dataset, clips.count, "area under the curve (rattle or not), %", form,
-      100 * Statistics.areaUnderCurve(errors, rattles), 100 * Statistics.areaUnderCurve(exact, rattles), decibels)
+      variant, dataset, clips.count, "area under the curve (rattle or not), %", form, 100 * area, 100 * exactArea,
+      decibels)
   }
 
   private func add(
