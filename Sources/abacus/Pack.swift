@@ -38,6 +38,7 @@ struct Pack: ParsableCommand {
   @Option(help: ArgumentHelp("A tensor, by name, that becomes an output in addition, to look inside.", valueName: "name"))
   var expose: [String] = []
 
+  @Flag var pairs = false
   @Flag(help: "Leave out names and metadata.")
   var strip = false
 
@@ -65,6 +66,7 @@ struct Pack: ParsableCommand {
   private func pack(_ graph: Graph) throws -> PackedModel {
     var options = PackOptions()
     options.strip = strip
+    if pairs { (options.blockRows, options.blockColumns) = (2, 4) }
     options.rowsInLoop = rowsInLoop
     options.exposed = expose
     if let labels {

@@ -112,7 +112,8 @@ extension Lowering {
   ) {
     let channels = folded.bias.count
     let index: Program.TensorIndex
-    if blocked && (options.blockRows > 1 || options.blockColumns > 1) {
+    let wantsPairs = options.blockRows == PairedLayout.rows && options.blockColumns == PairedLayout.columns
+    if blocked && (options.blockRows > 1 || options.blockColumns > 1) && (!wantsPairs || isPaired(folded)) {
       let (rows, columns) = (options.blockRows, options.blockColumns)
       index = addConstant(
         weights.name, shape: shape, type: .int8,
@@ -132,6 +133,19 @@ extension Lowering {
         "\(weights.name), shifts", shape: [channels], type: .uint8, shifts)
     }
     step.accumulatorBound = folded.bound
+  }
+
+  /// The loops for pairs of channels know neither zero points of weights nor shifts of channels.
+  func isPaired(_ folded: FoldedWeights) -> Bool {
+    options.blockRows == PairedLayout.rows && options.blockColumns == PairedLayout.columns && folded.zeroPoint == 0
+      && folded.multipliers.shifts == nil && folded.multipliers.shift > 32
+  }
+
+  /// Scratch for rows that are widened for weights in pairs.
+  private func addPairedScratch(_ folded: FoldedWeights, depth: Int, rows: Int, to step: inout Program.Step) {
+    guard isPaired(folded), depth <= Int(PairedLayout.maximumDepth) else { return }
+    step.operands[Operands.scratch] = addScratch(
+      bytes: Int(PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))), origin: step.origin)
   }
 
   // MARK: Fully connected
@@ -181,6 +195,7 @@ extension Lowering {
         stage: stage(output, activation, shift: folded.multipliers.shift),
         weightZeroPoint: folded.zeroPoint))
     step.units = rows
+    addPairedScratch(folded, depth: depth, rows: rows, to: &step)
     step.rowSlots = [Operands.output, Operands.input]
     step.multiplyAccumulates = UInt64(rows * channels * depth)
     program.steps.append(step)
@@ -256,9 +271,10 @@ extension Lowering {
       step.parameters = littleEndianBytes(
         FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
       step.units = input.shape[0]
+      addPairedScratch(folded, depth: depth, rows: step.units, to: &step)
     } else {
       step = Program.Step(.convolution, origin: node.origin)
-      attach(folded, weights: weights, shape: shape, codes, to: &step, blocked: true)
+      attach(folded, weights: weights, shape: shape, codes, to: &step, blocked: groups == 1)
       step.parameters = littleEndianBytes(
         ConvolutionParameters(
           window: record(window), stage: outputStage, inputZeroPoint: Int32(input.zeroPoint),
@@ -267,8 +283,14 @@ extension Lowering {
       let isPointwise =
         window.size == [1, 1] && window.strides == [1, 1] && window.padBefore == [0, 0] && groups == 1
         && input.shape[1...2] == output.shape[1...2]
-      if !isPointwise {
-        step.operands[Operands.scratch] = addScratch(bytes: 2 * ((depth + 3) & ~3), origin: node.origin)
+      if isPointwise {
+        addPairedScratch(folded, depth: depth, rows: 3, to: &step)
+      } else {
+        var bytes = 2 * ((depth + 3) & ~3)
+        if isPaired(folded), groups == 1 {
+          bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))
+        }
+        step.operands[Operands.scratch] = addScratch(bytes: bytes, origin: node.origin)
       }
     }
     step.operands[Operands.input] = input.index

@@ -21,6 +21,11 @@ private func fullyConnected(_ call: Invocation) {
   var source = (first &- call.origin(Operands.input)) &* depth
   var target = (first &- call.origin(Operands.output)) &* channels
 
+  if call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    return multiplyPaired(
+      call, parameters.stage, input.dropping(source), output.dropping(target), rows: last &- first, depth: depth,
+      channels: channels)
+  }
   var row = first
   while row &+ 1 < last {
     product.two(

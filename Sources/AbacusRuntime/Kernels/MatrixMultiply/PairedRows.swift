@@ -1,0 +1,176 @@
+import AbacusFormat
+import CAbacus
+
+// Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
+// others execute the layout like any other.
+
+extension Invocation {
+  /// Weights are in pairs, and scratch and requantisation are as the loops for pairs want them.
+  @inline(__always)
+  func isPaired(_ stage: OutputStage, weightZeroPoint: Int32 = 0) -> Bool {
+    #if ABACUS_DSP
+    let weights = tensor(Operands.weights)
+    return weights.blockRows == PairedLayout.rows && weights.blockColumns == PairedLayout.columns
+      && has(Operands.scratch) && !has(Operands.shifts) && stage.shift > 32 && weightZeroPoint == 0
+    #else
+    return false
+    #endif
+  }
+}
+
+#if ABACUS_DSP
+/// Sums of int8 layers become int8.
+struct ByteSink: PairSink {
+  /// Bias and multiplier of each channel.
+  let channels: Elements<Int32>
+  /// Half a step.
+  let rounding: Int32
+  let shift: Int32
+  let stage: OutputStage
+  /// The clamp is more than that to 8 bits.
+  let isClamped: Bool
+  let channelCount: Int
+  var output: MutableElements<Int8>
+
+  init(_ call: Invocation, _ stage: OutputStage, channelCount: Int) {
+    channels = call.elements(Operands.channels)
+    rounding = 1 &<< (stage.shift &- 33)
+    shift = stage.shift &- 32
+    self.stage = stage
+    isClamped = stage.low > -128 || stage.high < 127
+    self.channelCount = channelCount
+    output = call.mutableElements(Operands.output)
+  }
+
+  @inline(__always)
+  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
+
+  @inline(__always)
+  func store(_ sums: PairSums, channel: Int, rows: Int) {
+    let first = channels[2 &* channel &+ 1]
+    store(sums.a0, first, channel)
+    if rows == 3 {
+      store(sums.b0, first, channel &+ channelCount)
+      store(sums.c0, first, channel &+ 2 &* channelCount)
+    }
+    if channel &+ 1 == channelCount { return }
+    let second = channels[2 &* channel &+ 3]
+    store(sums.a1, second, channel &+ 1)
+    if rows == 3 {
+      store(sums.b1, second, channel &+ 1 &+ channelCount)
+      store(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
+    }
+  }
+
+  /// High word, half up, shift, zero point, saturation: `OutputStage.applyHigh` in another order.
+  @inline(__always)
+  private func store(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
+    let high = accumulator.multipliedFullWidth(by: multiplier).high &+ rounding
+    var value = abacus_saturate_byte(high &>> shift &+ stage.zeroPoint)
+    if isClamped { value = min(max(value, stage.low), stage.high) }
+    output[at] = Int8(truncatingIfNeeded: value)
+  }
+}
+
+/// Int8 rows that lie one after the other, times weights in pairs.
+func multiplyPaired(
+  _ call: Invocation, _ stage: OutputStage, _ input: Elements<Int8>, _ output: MutableElements<Int8>, rows: Int,
+  depth: Int, channels: Int
+) {
+  let product = PairedProduct(call, depth: depth, channels: channels)
+  let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
+  var sink = ByteSink(call, stage, channelCount: channels)
+  var row = 0
+  while row < rows {
+    let source = input.dropping(row &* depth)
+    sink.output = output.dropping(row &* channels)
+    if row &+ 3 <= rows {
+      let widened = WidenedRows(scratch, rows: 3)
+      for lane in 0..<3 { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+      product.three(widened.readOnly, sink)
+      row = row &+ 3
+    } else {
+      let widened = WidenedRows(scratch, rows: 1)
+      widened.set(0, from: 0, source, depth)
+      product.one(widened.readOnly, sink)
+      row = row &+ 1
+    }
+  }
+}
+
+/// Windows of an image times weights in pairs; `pixels` of them from unit `unit` on.
+func convolvePaired(
+  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
+) {
+  let product = PairedProduct(call, depth: depth, channels: channels)
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
+  let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
+  let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
+  var sink = ByteSink(call, stage, channelCount: channels)
+  var pixel = call.units.lowerBound &* geometry.outputWidth
+  let end = call.units.upperBound &* geometry.outputWidth
+  var (unit, x) = (call.units.lowerBound, 0)
+  while pixel < end {
+    let widened = WidenedRows(scratch, rows: end &- pixel < 3 ? 1 : 3)
+    for lane in 0..<widened.rows {
+      let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+      let y = unit % geometry.outputHeight
+      if geometry.channels & 3 == 0 {
+        geometry.gather(image, y: y, x: x, fill: fill, into: widened, lane)
+      } else {
+        geometry.gather(image, y: y, x: x, 0, geometry.channels, fill: fill, into: staging)
+        widened.set(lane, from: 0, staging.readOnly, depth)
+      }
+      x = x &+ 1
+      if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
+    }
+    sink.output = call.mutableElements(Operands.output, Int8.self).dropping(pixel &* channels)
+    if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
+    pixel = pixel &+ widened.rows
+  }
+}
+
+extension WindowGeometry {
+  /// Widens the window of output pixel (y, x), all channels of which there is a multiple of four, into
+  /// a row.
+  @inline(never)
+  fileprivate func gather(
+    _ image: Elements<Int8>, y: Int, x: Int, fill: Int8, into patch: WidenedRows, _ lane: Int
+  ) {
+    let left = inputColumn(x, 0)
+    let isInside = left >= 0 && left &+ (width &- 1) &* dilationWidth < inputWidth
+    let isDense = isInside && dilationWidth == 1
+    let run = isDense ? width &* channels : channels
+    var at = 0
+    for tapRow in 0..<height {
+      let row = inputRow(y, tapRow)
+      if row < 0 || row >= inputHeight {
+        patch.fill(lane, from: at, fill, width &* channels)
+        at = at &+ width &* channels
+        continue
+      }
+      for tap in 0..<(isDense ? 1 : width) {
+        let column = inputColumn(x, tap)
+        if column < 0 || column >= inputWidth {
+          patch.fill(lane, from: at, fill, run)
+        } else {
+          patch.set(lane, from: at, image.dropping((row &* inputWidth &+ column) &* channels), run)
+        }
+        at = at &+ run
+      }
+    }
+  }
+}
+#else
+@inline(__always)
+func multiplyPaired(
+  _ call: Invocation, _ stage: OutputStage, _ input: Elements<Int8>, _ output: MutableElements<Int8>, rows: Int,
+  depth: Int, channels: Int
+) {}
+
+@inline(__always)
+func convolvePaired(
+  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
+) {}
+#endif
