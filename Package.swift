@@ -71,15 +71,22 @@ if let board {
       dependencies: [
         "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(name: "ToolSupport"),
     .executableTarget(
       name: "accuracy",
       dependencies: [
-        "AbacusPack", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "AbacusPack", "ToolSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "bench",
+      dependencies: [
+        "AbacusPack", "ToolSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
     .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     .testTarget(name: "AbacusTests", dependencies: ["AbacusPack"]),
+    .testTarget(name: "BenchTests", dependencies: ["bench", "AbacusPack"]),
   ]
 }
 

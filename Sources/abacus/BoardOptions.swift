@@ -1,6 +1,5 @@
 import AbacusPack
 import ArgumentParser
-import Foundation
 
 /// What a firmware may use, and what is in it.
 struct BoardOptions: ParsableArguments {
@@ -21,19 +20,9 @@ struct BoardOptions: ParsableArguments {
     _ blob: [UInt8], _ description: BlobDescription, on board: Board, samples: [[[UInt8]]],
     continuation: Continuation? = nil
   ) throws -> EmulationResult {
-    try withKernels(description) { kernels in
-      try Emulator(board: board).run(
-        blob: blob, samples: samples, continuation: continuation, ramLimit: ram?.bytes, flashLimit: flash?.bytes,
-        kernels: kernels)
-    }
-  }
-
-  private func withKernels<Result>(_ description: BlobDescription, _ body: (URL?) throws -> Result) throws -> Result {
-    guard dedicated else { return try body(nil) }
-    let file = FileManager.default.temporaryDirectory.appending(path: "abacus-\(UUID().uuidString)_kernels.c")
-    try AtomicFile.write(EmbedWriter.kernels(description.neededOperators, name: "model"), to: file.path)
-    defer { try? FileManager.default.removeItem(at: file) }
-    return try body(file)
+    try Emulator(board: board).run(
+      blob: blob, samples: samples, continuation: continuation, ramLimit: ram?.bytes, flashLimit: flash?.bytes,
+      operators: dedicated ? description.neededOperators : nil)
   }
 }
 

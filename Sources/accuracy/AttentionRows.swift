@@ -1,5 +1,6 @@
 import AbacusPack
 import AbacusRuntime
+import ToolSupport
 
 /// Attention by itself, head by head: the runtime's against float softmax, both on the int8 queries,
 /// keys and values of the trained vision transformer.

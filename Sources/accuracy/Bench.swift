@@ -1,5 +1,6 @@
 import AbacusPack
 import AbacusRuntime
+import ToolSupport
 
 /// What all families of rows work with.
 struct Bench {

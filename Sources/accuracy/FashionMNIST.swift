@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// Images of 28 x 28 pixels in ten classes: 60,000 to calibrate with and 10,000 to test.
 struct FashionMNIST {

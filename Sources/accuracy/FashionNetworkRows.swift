@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// Our two convolutional networks on Fashion-MNIST: quantised by us, beside TensorFlow's INT8.
 struct FashionNetworkRows {

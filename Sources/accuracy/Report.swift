@@ -1,5 +1,6 @@
 import AbacusPack
 import Foundation
+import ToolSupport
 
 /// Takes rows as they come, says on standard error how far things are, and prints all at the end.
 final class Report {
@@ -21,20 +22,10 @@ final class Report {
 
   /// Standard error ends with what is missing, by name and count.
   func finish(json: Bool) throws {
-    try json ? printJSON() : print(table.text, terminator: "")
+    try json ? printJSON(rows) : print(table.text, terminator: "")
     guard !skipped.isEmpty else { return }
     say("\(skipped.count) skipped:")
     for (what, reason) in skipped { say("  \(what): \(reason)") }
-  }
-
-  private func say(_ line: String) {
-    FileHandle.standardError.write(Data("\(line)\n".utf8))
-  }
-
-  private func printJSON() throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(rows), as: UTF8.self))
   }
 
   private var table: Table {

@@ -1,5 +1,6 @@
 import AbacusPack
 import AbacusRuntime
+import ToolSupport
 
 /// all-MiniLM-L6-v2: whether sentences that people find alike have embeddings that are.
 struct SentenceRows {

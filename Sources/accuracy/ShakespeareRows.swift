@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// Our Llama that writes Shakespeare character by character.
 struct ShakespeareRows {

@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// stories260K: calibrated with stories of its own, so that nothing is known of what it is judged by.
 struct StoryRows {

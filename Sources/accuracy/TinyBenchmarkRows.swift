@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// MLPerf Tiny: the float files quantised by us, against their published INT8 twins. All samples are
 /// codes as the twin takes them; the float model gets what these stand for.

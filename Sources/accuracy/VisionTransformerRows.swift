@@ -1,4 +1,5 @@
 import AbacusPack
+import ToolSupport
 
 /// Our vision transformer on Fashion-MNIST: every format, then what each choice costs.
 struct VisionTransformerRows {

@@ -6,6 +6,8 @@ import CAbacus
 /// language model writes), and prints what `Emulator` of the packer reads, one fact a line.
 @main
 struct Firmware {
+  typealias Advance = @convention(c) (UnsafeMutablePointer<abacus_session>?) -> abacus_status
+
   static func main() {
     let parameters = unsafe board_get_parameters().pointee
     guard parameters.magic == BOARD_PARAMETERS_MAGIC else { return }
@@ -30,26 +32,31 @@ struct Firmware {
     opening.report(ticks: "open-ticks", stack: "open-stack")
     guard succeeded("opened", opened) else { return }
 
+    let advance: Advance = unsafe parameters.step_by_step != 0 ? abacus_step : abacus_run
     var sample = unsafe UnsafeRawPointer(bitPattern: UInt(parameters.samples))
     for _ in 0..<parameters.sample_count {
       unsafe sample = copyInputs(&session, requirements.input_count, from: sample)
-      guard run(&session, requirements.output_count) else { return }
+      guard run(&session, advance, requirements.output_count) else { return }
     }
     for index in 0..<parameters.choice_count {
       let choice = Choice.highest(of: &session)
       Console.line("choice", choice)
       if choice == parameters.stop_choice || index &+ 1 == parameters.choice_count { break }
       Choice.write(choice, to: &session)
-      guard run(&session, requirements.output_count) else { return }
+      guard run(&session, advance, requirements.output_count) else { return }
     }
     Console.line("end", true)
   }
 
-  /// One measured run; false where it failed.
-  static func run(_ session: inout abacus_session, _ outputCount: UInt32) -> Bool {
-    let running = Meter()
-    let ran = unsafe abacus_run(&session)
-    running.report(ticks: "run-ticks", stack: "run-stack")
+  /// One run, by `abacus_run` at once or by `abacus_step` bit by bit, each call measured; false where it
+  /// failed.
+  static func run(_ session: inout abacus_session, _ advance: Advance, _ outputCount: UInt32) -> Bool {
+    var ran = ABACUS_IN_PROGRESS
+    while ran == ABACUS_IN_PROGRESS {
+      let running = Meter()
+      ran = unsafe advance(&session)
+      running.report(ticks: "run-ticks", stack: "run-stack")
+    }
     guard succeeded("ran", ran) else { return false }
     printOutputs(&session, outputCount)
     return true

@@ -70,7 +70,7 @@ import Testing
     try CommandBench.use { bench in
       let all = try FileManager.default.contentsOfDirectory(atPath: Paths.file("Targets"))
         .filter { FileManager.default.fileExists(atPath: Paths.file("Targets/\($0)/board.json")) }.sorted()
-      #expect(all.count == 7)
+      #expect(all.count == 8)
       try bench.refuses(
         ["emulate", "model.abm", "--board", "abacus9000"], .unsupported, saying: "no board abacus9000",
         all.joined(separator: ", "))

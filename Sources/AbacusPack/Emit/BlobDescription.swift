@@ -122,6 +122,26 @@ public struct BlobDescription {
     return result
   }
 
+  /// The operator that each `abacus_step` of a run works on, in the order of the steps: long operators
+  /// take several, and the operators of a loop take turns.
+  public var operatorOfEachStep: [Int] {
+    func continuesLoop(_ index: Int) -> Bool {
+      index < operators.count && operators[index].flags & OperatorRecord.Flags.continuesLoop != 0
+    }
+    var steps: [Int] = []
+    var (index, unit) = (0, UInt32(0))
+    while index < operators.count {
+      let record = operators[index]
+      let end = min(unit + record.unitsPerStep, record.units)
+      steps.append(index)
+      index += 1
+      if continuesLoop(index) { continue }
+      unit = end == record.units ? 0 : end
+      if unit != 0 { repeat { index -= 1 } while continuesLoop(index) }
+    }
+    return steps
+  }
+
   // MARK: Raw access
 
   private static func load<Value: BitwiseCopyable>(_ bytes: [UInt8], _ offset: Int, _: Value.Type) -> Value {

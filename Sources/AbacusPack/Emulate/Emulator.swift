@@ -9,6 +9,8 @@ public struct EmulationResult: Sendable {
   public var openInstructions: Int
   /// For each sample.
   public var runInstructions: [Int]
+  /// For each sample, what each call took: one of `abacus_run`, or many of `abacus_step`.
+  public var callInstructions: [[Int]]
   /// The deepest that `abacus_open` and `abacus_run` went below their caller.
   public var stackBytes: Int
   public var arenaBytes: Int
@@ -55,11 +57,13 @@ public struct Emulator: Sendable {
   ///   - continuation: What follows the samples.
   ///   - ramLimit: Bytes of RAM that the firmware may use, from the origin of the board's RAM.
   ///   - flashLimit: Bytes that firmware and model may occupy.
-  ///   - kernels: A C file as `abacus embed` writes it: the firmware then has these kernels only.
+  ///   - operators: The firmware is linked with the kernels of these only.
+  ///   - stepByStep: Runs consist of single steps, each measured; ``BlobDescription/operatorOfEachStep``
+  ///     says what each does.
   ///   - timeLimit: Seconds after which QEMU is stopped.
   public func run(
     blob: [UInt8], samples: [[[UInt8]]], continuation: Continuation? = nil, ramLimit: Int? = nil,
-    flashLimit: Int? = nil, kernels: URL? = nil, timeLimit: TimeInterval = 300
+    flashLimit: Int? = nil, operators: [Opcode]? = nil, stepByStep: Bool = false, timeLimit: TimeInterval = 300
   ) throws(PackError) -> EmulationResult {
     guard let machine = board.machine, let ram = board.ram else {
       throw PackError(.unsupported, "\(board.name) is not emulated")
@@ -73,13 +77,7 @@ public struct Emulator: Sendable {
     }
     do {
       return try TemporaryFolder.with { folder in
-        let file: URL
-        if let kernels {
-          file = folder.appending(path: "firmware")
-          try builder.dedicated(kernels: kernels, to: file)
-        } else {
-          file = try builder.generic()
-        }
+        let file = try operators.map { try builder.dedicated(to: $0, in: folder) } ?? builder.generic()
         let image = try FirmwareImage(contentsOf: file)
         let flashBytes = image.flashBytes + blob.count
         if let flashLimit, flashBytes > flashLimit {
@@ -94,7 +92,8 @@ public struct Emulator: Sendable {
         }
         let arenaEnd = ramStart + UInt32(ramLimit ?? ram.bytes)
         let store = try EmulatorStore(
-          image: image, board: board, blob: blob, samples: samples, arenaEnd: arenaEnd, continuation: continuation)
+          image: image, board: board, blob: blob, samples: samples, arenaEnd: arenaEnd, continuation: continuation,
+          stepByStep: stepByStep)
         let storeFile = folder.appending(path: "store")
         try Data(store.bytes).write(to: storeFile)
 
@@ -109,7 +108,8 @@ public struct Emulator: Sendable {
         try check(report, outcome, reserved: reserved, given: ramLimit ?? ram.bytes, timeLimit: timeLimit)
         return EmulationResult(
           outputs: report.outputs, openInstructions: report.openInstructions,
-          runInstructions: report.runInstructions, stackBytes: report.stackBytes, arenaBytes: report.arenaBytes,
+          runInstructions: report.callInstructions.map { $0.reduce(0, +) },
+          callInstructions: report.callInstructions, stackBytes: report.stackBytes, arenaBytes: report.arenaBytes,
           ramBytes: reserved + report.arenaBytes, flashBytes: flashBytes, choices: report.choices)
       }
     } catch let error as PackError {

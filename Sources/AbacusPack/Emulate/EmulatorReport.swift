@@ -3,7 +3,8 @@
 struct EmulatorReport {
   var outputs: [[[UInt8]]] = []
   var openInstructions = 0
-  var runInstructions: [Int] = []
+  /// For each run, what each call took that it was made of.
+  var callInstructions: [[Int]] = []
   var stackBytes = 0
   var arenaBytes = 0
   /// The status other than zero with which the firmware ended.
@@ -12,6 +13,8 @@ struct EmulatorReport {
   var isComplete = false
   var choices: [Int] = []
   private var idleInstructions = 0
+  /// Of the run that is not yet complete.
+  private var calls: [Int] = []
   private let counter: Board.Counter
   private let onChoice: ((Int) -> Void)?
 
@@ -33,11 +36,14 @@ struct EmulatorReport {
     case "arena": arenaBytes = Int(value)
     case "idle-ticks": idleInstructions = counter.instructions(ticks: value)
     case "open-ticks": openInstructions = counter.instructions(ticks: value) - idleInstructions
-    case "run-ticks":
-      runInstructions.append(counter.instructions(ticks: value) - idleInstructions)
-      outputs.append([])
+    case "run-ticks": calls.append(counter.instructions(ticks: value) - idleInstructions)
     case "open-stack", "run-stack": stackBytes = max(stackBytes, Int(value))
-    case "inspected", "opened", "ran": if value != 0 { refusal = UInt32(truncatingIfNeeded: value) }
+    case "inspected", "opened": refuse(value)
+    case "ran":
+      refuse(value)
+      callInstructions.append(calls)
+      calls = []
+      outputs.append([])
     case "output": outputs[outputs.count - 1].append(bytes)
     case "choice":
       choices.append(Int(value))
@@ -45,6 +51,10 @@ struct EmulatorReport {
     case "end": isComplete = true
     default: break
     }
+  }
+
+  private mutating func refuse(_ status: UInt64) {
+    if status != 0 { refusal = UInt32(truncatingIfNeeded: status) }
   }
 
   private static func bytes(_ text: Substring) -> [UInt8]? {

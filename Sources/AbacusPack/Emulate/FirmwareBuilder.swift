@@ -1,3 +1,4 @@
+import AbacusFormat
 import Foundation
 
 /// Builds the firmware of a board and keeps it until a source changes.
@@ -5,8 +6,11 @@ public struct FirmwareBuilder: Sendable {
   public let project: Project
   public let board: Board
 
-  public init(board: Board) throws(PackError) {
-    project = try .located()
+  public init(board: Board) throws(PackError) { self.init(board: board, in: try .located()) }
+
+  /// - Parameter project: whose sources are built.
+  public init(board: Board, in project: Project) {
+    self.project = project
     self.board = board
   }
 
@@ -38,15 +42,17 @@ public struct FirmwareBuilder: Sendable {
     return image
   }
 
-  /// The firmware with the kernels that `kernels` names, a C file as `abacus embed` writes it: the
-  /// objects of the generic firmware, linked once more without the default table.
-  public func dedicated(kernels: URL, to image: URL) throws(PackError) {
+  /// The firmware with the kernels of some operators only, made in `folder`: the objects of the generic
+  /// firmware, linked once more with the file that `abacus embed` writes in place of the default table.
+  public func dedicated(to operators: [Opcode], in folder: URL) throws(PackError) -> URL {
     _ = try generic()
     let toolchain = try toolchainFolder()
-    let object = image.appendingPathExtension("o")
+    let image = folder.appending(path: "firmware")
+    let kernels = image.appendingPathExtension("c"), object = image.appendingPathExtension("o")
+    try AtomicFile.write(EmbedWriter.kernels(operators, name: "model"), to: kernels.path)
     try run(
       Tool(path: "\(toolchain)/clang"),
-      ["--target=\(board.triple ?? "")", "-c", kernels.path, "-o", object.path] + (try compilerOptions()))
+      ["--target=\(board.triple ?? "")", "-c", kernels.path, "-o", object.path] + (try options().cCompiler?.extraCLIOptions ?? []))
     let list = products.appending(path: "Firmware.product/Objects.LinkFileList")
     guard let objects = try? String(contentsOf: list, encoding: .utf8) else {
       throw PackError(.tool, "\(list.path) is missing; remove \(buildFolder.path) and try again")
@@ -59,6 +65,23 @@ public struct FirmwareBuilder: Sendable {
         "--gc-sections", "--defsym", "main=Firmware_main", "-L", project.targets.appending(path: "common").path,
         "-T", project.targets.appending(path: "\(board.name)/linker.ld").path, "-o", image.path, object.path,
       ] + kept)
+    return image
+  }
+
+  /// How the Swift code of the board is optimised: `-O`, or the option of its toolset that says otherwise.
+  public func optimization() throws(PackError) -> String {
+    try options().swiftCompiler?.extraCLIOptions.last { $0.hasPrefix("-O") } ?? "-O"
+  }
+
+  /// Names of Swift symbols as people read them; others stay as they are.
+  public func demangled(_ symbols: [String]) throws(PackError) -> [String] {
+    let outcome = try run(
+      Tool(path: "\(try toolchainFolder())/swift-demangle"), ["--compact", "--simplified", "--"] + symbols)
+    let names = outcome.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    guard names.count >= symbols.count else {
+      throw PackError(.tool, "swift-demangle printed \(names.count) names for \(symbols.count) symbols")
+    }
+    return Array(names.prefix(symbols.count))
   }
 
   /// Waits until nobody else builds this board; the lock lasts until the descriptor is closed.
@@ -99,14 +122,16 @@ public struct FirmwareBuilder: Sendable {
     return String(hash, radix: 16)
   }
 
-  /// The C options of the board's toolset.
-  private func compilerOptions() throws(PackError) -> [String] {
-    struct Toolset: Decodable {
-      struct Options: Decodable { var extraCLIOptions: [String] }
-      var cCompiler: Options
-    }
+  /// What a toolset says about compilers.
+  private struct Toolset: Decodable {
+    struct Options: Decodable { var extraCLIOptions: [String] }
+    var swiftCompiler: Options?
+    var cCompiler: Options?
+  }
+
+  private func options() throws(PackError) -> Toolset {
     do {
-      return try JSONDecoder().decode(Toolset.self, from: Data(contentsOf: toolset)).cCompiler.extraCLIOptions
+      return try JSONDecoder().decode(Toolset.self, from: Data(contentsOf: toolset))
     } catch {
       throw PackError(.file, "\(toolset.path) cannot be read: \(error)")
     }

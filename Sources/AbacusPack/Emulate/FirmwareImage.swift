@@ -6,10 +6,23 @@ public struct FirmwareImage: Sendable {
   public let flashBytes: Int
   /// Variables, initialised or not; neither stack nor arena.
   public let staticRAMBytes: Int
-  private let symbols: [String: UInt32]
+  /// What has a name and a size, in the order of addresses; of several names for one thing the first.
+  public let symbols: [Symbol]
+  private let addresses: [String: UInt32]
+
+  /// A function or an object.
+  public struct Symbol: Sendable {
+    public enum Kind: String, Sendable, Encodable { case code, constant, variable }
+
+    public var name: String
+    public var address: UInt32
+    public var bytes: Int
+    public var kind: Kind
+  }
 
   private static let allocated: UInt32 = 2, writable: UInt32 = 1
   private static let symbolTable: UInt32 = 2, noBits: UInt32 = 8
+  private static let function: UInt8 = 2
 
   public init(contentsOf file: URL) throws(PackError) {
     guard let data = try? Data(contentsOf: file) else {
@@ -26,19 +39,29 @@ public struct FirmwareImage: Sendable {
     flashBytes = loaded.filter { $0.type != Self.noBits }.reduce(0) { $0 + $1.bytes }
     staticRAMBytes = loaded.filter { $0.flags & Self.writable != 0 }.reduce(0) { $0 + $1.bytes }
 
-    var symbols: [String: UInt32] = [:]
+    var addresses: [String: UInt32] = [:]
+    var symbols: [UInt32: Symbol] = [:]
     for section in sections where section.type == Self.symbolTable && section.link < count {
       let names = sections[section.link]
       for entry in stride(from: section.offset, to: section.offset + section.bytes, by: 16) {
-        symbols[reader.text(at: names.offset + Int(reader.word(at: entry)))] = reader.word(at: entry + 4)
+        let name = reader.text(at: names.offset + Int(reader.word(at: entry)))
+        let address = reader.word(at: entry + 4), bytes = Int(reader.word(at: entry + 8))
+        addresses[name] = address
+        let home = Int(reader.half(at: entry + 14))
+        guard bytes > 0, sections.indices.contains(home), symbols[address] == nil else { continue }
+        let isFunction = reader.byte(at: entry + 12) & 15 == Self.function
+        let isVariable = sections[home].flags & Self.writable != 0
+        symbols[address] = Symbol(
+          name: name, address: address, bytes: bytes, kind: isFunction ? .code : isVariable ? .variable : .constant)
       }
     }
-    self.symbols = symbols
+    self.addresses = addresses
+    self.symbols = symbols.values.sorted { $0.address < $1.address }
   }
 
   /// The value of a symbol of the linker script.
   func address(of symbol: String) throws(PackError) -> UInt32 {
-    guard let value = symbols[symbol] else {
+    guard let value = addresses[symbol] else {
       throw PackError(.tool, "the firmware does not define \(symbol); its linker script is incomplete")
     }
     return value

@@ -93,8 +93,8 @@ private struct GrowingLines {
 }
 
 /// A folder that is gone when its user is done.
-enum TemporaryFolder {
-  static func with<Result>(_ body: (URL) throws -> Result) throws -> Result {
+public enum TemporaryFolder {
+  public static func with<Result>(_ body: (URL) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "abacus-\(UUID().uuidString)", directoryHint: .isDirectory)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -19,6 +19,7 @@ typedef struct board_parameters {
   uint32_t choice_count; /* choices after the samples: the index of the highest   */
                          /* output, which a further run reads; 0 for none         */
   uint32_t stop_choice;  /* the choice that is the last; BOARD_NO_STOP for none   */
+  uint32_t step_by_step; /* not 0: runs are made of steps, each of them measured  */
 } board_parameters;
 
 #define BOARD_PARAMETERS_MAGIC 0x4D424145u /* "EABM" */

@@ -8,7 +8,7 @@ import Testing
 /// The same blob computes the same bytes on this machine and on every board.
 @Suite(.serialized) struct BoardTests {
   static let boards = [
-    "microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt",
+    "microbit", "mps2-an385", "mps2-an385-m0", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt",
   ]
 
   /// Models that a board with 16 KB of RAM and 256 KB of flash has no room for.
@@ -42,6 +42,25 @@ import Testing
       #expect(result.stackBytes <= Int(Limits.stackBytes), "\(model.name)")
       #expect(result.arenaBytes == packed.planned.plan.arenaBytes, "\(model.name)")
       #expect(result.runInstructions.count == 2 && result.runInstructions.allSatisfy { $0 > 0 })
+    }
+  }
+
+  /// Steps on a board: as many as the blob has, the same bytes, and about as many instructions as a run.
+  @Test func measuresStepByStep() throws {
+    let packed = try Packer.pack(try ModelCase.ours[0].graph)
+    let host = try Model(packed.blob)
+    let samples = (0..<2).map { sample in host.inputs.map { [UInt8](repeating: UInt8(sample * 40), count: $0.byteCount) } }
+    let blob = try BlobDescription(packed.blob, name: "dscnn")
+    let emulator = try Emulator(board: try Board.named("mps2-an386"))
+    let whole = try emulator.run(blob: packed.blob, samples: samples, operators: blob.neededOperators)
+    let steps = try emulator.run(
+      blob: packed.blob, samples: samples, operators: blob.neededOperators, stepByStep: true)
+    #expect(steps.outputs == whole.outputs)
+    #expect(steps.outputs == (try samples.map { try host($0) }))
+    #expect(whole.callInstructions == whole.runInstructions.map { [$0] })
+    for (calls, run) in zip(steps.callInstructions, whole.runInstructions) {
+      #expect(calls.count == blob.operatorOfEachStep.count)
+      #expect(abs(calls.reduce(0, +) - run) < run / 100)
     }
   }
 

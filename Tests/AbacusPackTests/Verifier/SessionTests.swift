@@ -49,6 +49,32 @@ import Testing
     }
   }
 
+  /// What each step works on is known beforehand: as often as a step succeeds, and in order.
+  @Test func theOperatorOfEachStepIsKnown() throws {
+    for (blob, _, _, steps) in try samples() {
+      let description = try BlobDescription(blob, name: "blob")
+      let owners = description.operatorOfEachStep
+      #expect(owners.count == steps)
+      for (index, record) in description.operators.enumerated() {
+        #expect(owners.count { $0 == index } == Int(record.units))
+      }
+    }
+  }
+
+  /// Operators of a loop take turns, block by block.
+  @Test(arguments: 1...7) func operatorsOfALoopTakeTurns(unitsInLoop: Int) throws {
+    let chain = RowChain(rows: 7, unitsInLoop: unitsInLoop)
+    let blob = try chain.program.hand.blob()
+    let description = try BlobDescription(blob, name: "chain")
+    let blocks = (7 + unitsInLoop - 1) / unitsInLoop
+    #expect(description.operatorOfEachStep == (0..<blocks).flatMap { _ in Array(description.operators.indices) })
+    let model = try Model(blob)
+    for (index, bytes) in chain.program.sample.enumerated() { try model.setInput(index, bytes) }
+    var count = 1
+    while try model.step() { count += 1 }
+    #expect(count == description.operatorOfEachStep.count)
+  }
+
   /// A run after some steps finishes the run that has begun.
   @Test func runsContinueWhatStepsBegan() throws {
     for (blob, inputs, wanted, steps) in try samples() {
