@@ -1,10 +1,18 @@
-/// Weights in blocks of two channels by four elements, the layout for cores with SMLAD (Cortex-M4,
-/// M7): three rows of activations, widened to 16 bits in scratch, meet two channels at a time.
+/// Weights in pairs of channels, the layout for cores with SMLAD (Cortex-M4, M7): SXTB16 takes two
+/// elements of a channel from a word that holds two of each of two channels.
+///
+/// A matrix [N, K] is cut into blocks of two rows and four columns, `[N/2][K/4]`, padded with zeros. The
+/// eight bytes of a block are, with rows n and n + 1 and columns 0 to 3: n 0, n+1 0, n 2, n+1 2, n 1, n+1 1,
+/// n 3, n+1 3. Three rows of activations, widened to 16 bits in scratch, meet two channels at a time.
 public enum PairedLayout {
   public static let rows: UInt8 = 2
   public static let columns: UInt8 = 4
   /// Longer rows are not widened; so the bytes of scratch stay far below 2^32.
   public static let maximumDepth: UInt32 = 1 << 20
+
+  /// Place of an element in its block.
+  @inline(__always)
+  public static func offset(row: Int, column: Int) -> Int { column & 1 &* 4 &+ column & 2 &+ row & 1 }
 
   /// Bytes of scratch for rows of `depth` elements: three of them interleaved, or one where there are
   /// fewer than three.

@@ -6,8 +6,8 @@ public struct PackOptions: Sendable {
   /// Leave out names and metadata.
   public var strip = false
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
-  public var blockRows = 1
-  public var blockColumns = 1
+  public var blockRows = 2
+  public var blockColumns = 4
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.

@@ -123,8 +123,11 @@ struct BlobVerifier {
     switch layout {
     case .plain:
       try require(tensor.blockRows == 1 && tensor.blockColumns == 1)
-    case .blocked:
+    case .blocked, .paired:
       try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
+      if layout == .paired {
+        try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
+      }
     case .twoOfFour, .blockSparse:
       throw .unsupportedOperator
     }
@@ -132,12 +135,12 @@ struct BlobVerifier {
     for dimension in 0..<Limits.maximumRank {
       var extent = tensor.dims[dimension]
       try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
-      if layout == .blocked && dimension == 0 {
+      if layout != .plain && dimension == 0 {
         extent = try roundUp(extent, UInt32(tensor.blockRows))
       }
       elements = try product(elements, extent)
     }
-    if layout == .blocked {
+    if layout != .plain {
       let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
       elements = try product(rows, try roundUp(elements / rows, UInt32(tensor.blockColumns)))
     }

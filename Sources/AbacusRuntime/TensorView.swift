@@ -30,6 +30,10 @@ public struct Elements<Element: BitwiseCopyable> {
     assert(start >= 0 && start <= count)
     return unsafe Elements(base: base + start, count: count &- start)
   }
+
+  /// These elements begin where others of the same tensor do not yet.
+  @inline(__always)
+  func isBefore(_ other: Elements) -> Bool { unsafe base != other.base }
 }
 
 extension Elements where Element == Int8 {

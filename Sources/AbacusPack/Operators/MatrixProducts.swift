@@ -117,8 +117,10 @@ extension Lowering {
       let (rows, columns) = (options.blockRows, options.blockColumns)
       index = addConstant(
         weights.name, shape: shape, type: .int8,
-        blockedLayout(codes, rows: shape[0], blockRows: rows, blockColumns: columns))
-      program.tensors[index].layout = .blocked
+        wantsPairs
+          ? pairedLayout(codes, rows: shape[0])
+          : blockedLayout(codes, rows: shape[0], blockRows: rows, blockColumns: columns))
+      program.tensors[index].layout = wantsPairs ? .paired : .blocked
       program.tensors[index].blockRows = rows
       program.tensors[index].blockColumns = columns
     } else {
@@ -138,6 +140,7 @@ extension Lowering {
   /// The loops for pairs of channels know neither zero points of weights nor shifts of channels.
   func isPaired(_ folded: FoldedWeights) -> Bool {
     options.blockRows == PairedLayout.rows && options.blockColumns == PairedLayout.columns && folded.zeroPoint == 0
+      && folded.bias.count % 2 == 0
       && folded.multipliers.shifts == nil && folded.multipliers.shift > 32
   }
 
@@ -356,6 +359,18 @@ extension Lowering {
     }
     return weights
   }
+}
+
+/// A row-major [N, K] matrix as ``PairedLayout`` has it.
+func pairedLayout(_ codes: [Int], rows: Int) -> [UInt8] {
+  let depth = codes.count / rows
+  let quads = (depth + 3) / 4
+  var bytes = [UInt8](repeating: 0, count: (rows + 1) / 2 * quads * 8)
+  for (position, code) in codes.enumerated() {
+    let (n, k) = (position / depth, position % depth)
+    bytes[(n / 2 * quads + k / 4) * 8 + PairedLayout.offset(row: n, column: k)] = UInt8(truncatingIfNeeded: code)
+  }
+  return bytes
 }
 
 /// `[N/nr][K/kr][nr][kr]` of a row-major [N, K] matrix, padded with zeros.

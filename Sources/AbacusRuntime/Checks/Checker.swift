@@ -99,8 +99,7 @@ struct Checker {
   func pairedScratch(
     _ weights: TensorRecord, depth: UInt32, _ bytes: (UInt32) -> UInt32
   ) throws(Status) {
-    guard call.has(Operands.scratch), weights.blockRows == PairedLayout.rows, weights.blockColumns == PairedLayout.columns
-    else { return }
+    guard weights.layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
     try require(depth <= PairedLayout.maximumDepth)
     try require(try count(Operands.scratch) >= bytes(depth))
     try require(call.tensor(Operands.scratch).placement != Placement.constant.rawValue)

@@ -26,41 +26,35 @@ struct WidenedRows {
   /// - Parameter start: the place of the first of them in the row, a multiple of 4.
   @inline(__always)
   func set(_ row: Int, from start: Int, _ elements: Elements<Int8>, _ count: Int) {
-    var at = start / 2 &* rows &+ row
-    var k = 0
-    while k &+ 4 <= count {
-      put(elements.word(k), at)
-      at = at &+ 2 &* rows
-      k = k &+ 4
+    var target = words.dropping(start / 2 &* rows &+ row)
+    var source = elements
+    let end = elements.dropping(count & ~3)
+    while source.isBefore(end) {
+      put(source.word(0), target)
+      target = target.dropping(2 &* rows)
+      source = source.dropping(4)
     }
-    if k == count { return }
+    if count & 3 == 0 { return }
     var word: UInt32 = 0
-    var shift: UInt32 = 0
-    while k < count {
-      word |= UInt32(UInt8(bitPattern: elements[k])) &<< shift
-      shift = shift &+ 8
-      k = k &+ 1
-    }
-    put(word, at)
+    for k in 0..<count & 3 { word |= UInt32(UInt8(bitPattern: source[k])) &<< UInt32(truncatingIfNeeded: 8 &* k) }
+    put(word, target)
   }
 
   /// Four times the same element, so often.
   @inline(__always)
   func fill(_ row: Int, from start: Int, _ element: Int8, _ count: Int) {
     let word = UInt32(UInt8(bitPattern: element)) &* 0x0101_0101
-    var at = start / 2 &* rows &+ row
-    var k = 0
-    while k < count {
-      put(word, at)
-      at = at &+ 2 &* rows
-      k = k &+ 4
+    var target = words.dropping(start / 2 &* rows &+ row)
+    for _ in 0..<count / 4 {
+      put(word, target)
+      target = target.dropping(2 &* rows)
     }
   }
 
   @inline(__always)
-  private func put(_ word: UInt32, _ at: Int) {
-    words[at] = abacus_even_bytes(word)
-    words[at &+ rows] = abacus_odd_bytes(word)
+  private func put(_ word: UInt32, _ target: MutableElements<UInt32>) {
+    target[0] = abacus_even_bytes(word)
+    target[rows] = abacus_odd_bytes(word)
   }
 }
 
@@ -82,17 +76,18 @@ struct PairSums {
   /// Four elements of three rows.
   @inline(__always)
   mutating func addThree(_ x: Elements<UInt32>, _ w: Elements<UInt32>) {
-    add(x[0], x[1], x[2], abacus_even_bytes(w[0]), abacus_even_bytes(w[1]))
-    add(x[3], x[4], x[5], abacus_odd_bytes(w[0]), abacus_odd_bytes(w[1]))
+    add(x[0], x[1], x[2], w[0])
+    add(x[3], x[4], x[5], w[1])
   }
 
   @inline(__always)
-  private mutating func add(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ w0: UInt32, _ w1: UInt32) {
+  private mutating func add(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ w: UInt32) {
+    let (w0, w1) = (abacus_even_bytes(w), abacus_odd_bytes(w))
     a0 = abacus_multiply_add_pairs(a, w0, a0)
-    a1 = abacus_multiply_add_pairs(a, w1, a1)
     b0 = abacus_multiply_add_pairs(b, w0, b0)
-    b1 = abacus_multiply_add_pairs(b, w1, b1)
     c0 = abacus_multiply_add_pairs(c, w0, c0)
+    a1 = abacus_multiply_add_pairs(a, w1, a1)
+    b1 = abacus_multiply_add_pairs(b, w1, b1)
     c1 = abacus_multiply_add_pairs(c, w1, c1)
   }
 
@@ -100,8 +95,8 @@ struct PairSums {
   @inline(__always)
   mutating func addOne(_ x: Elements<UInt32>, _ w: Elements<UInt32>) {
     a0 = abacus_multiply_add_pairs(x[0], abacus_even_bytes(w[0]), a0)
-    a1 = abacus_multiply_add_pairs(x[0], abacus_even_bytes(w[1]), a1)
-    a0 = abacus_multiply_add_pairs(x[1], abacus_odd_bytes(w[0]), a0)
+    a1 = abacus_multiply_add_pairs(x[0], abacus_odd_bytes(w[0]), a1)
+    a0 = abacus_multiply_add_pairs(x[1], abacus_even_bytes(w[1]), a0)
     a1 = abacus_multiply_add_pairs(x[1], abacus_odd_bytes(w[1]), a1)
   }
 }
@@ -109,8 +104,10 @@ struct PairSums {
 /// What begins and ends the sums of two channels.
 protocol PairSink {
   func bias(_ channel: Int) -> Int32
-  /// Takes the sums of channels `channel` and, where there is one, `channel + 1`.
-  func store(_ sums: PairSums, channel: Int, rows: Int)
+  /// Takes the sums of channels `channel` and `channel + 1`.
+  ///
+  /// - Parameter isOne: the sums are those of one row.
+  func store(_ sums: PairSums, channel: Int, isOne: Bool)
 }
 
 /// Weights in blocks of two channels by four elements.
@@ -132,19 +129,19 @@ struct PairedProduct {
     var w = weights
     var channel = 0
     while channel < channelCount {
-      var sums = PairSums(sink.bias(channel), sink.bias(min(channel &+ 1, channelCount &- 1)))
+      var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
       var x = x
-      var left = quads
-      if left & 1 != 0 {
+      let next = w.dropping(2 &* quads)
+      if quads & 1 != 0 {
         sums.addThree(x, w)
-        (x, w, left) = (x.dropping(6), w.dropping(2), left &- 1)
+        (x, w) = (x.dropping(6), w.dropping(2))
       }
-      while left != 0 {
+      while w.isBefore(next) {
         sums.addThree(x, w)
         sums.addThree(x.dropping(6), w.dropping(2))
-        (x, w, left) = (x.dropping(12), w.dropping(4), left &- 2)
+        (x, w) = (x.dropping(12), w.dropping(4))
       }
-      sink.store(sums, channel: channel, rows: 3)
+      sink.store(sums, channel: channel, isOne: false)
       channel = channel &+ 2
     }
   }
@@ -155,19 +152,19 @@ struct PairedProduct {
     var w = weights
     var channel = 0
     while channel < channelCount {
-      var sums = PairSums(sink.bias(channel), sink.bias(min(channel &+ 1, channelCount &- 1)))
+      var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
       var x = x
-      var left = quads
-      if left & 1 != 0 {
+      let next = w.dropping(2 &* quads)
+      if quads & 1 != 0 {
         sums.addOne(x, w)
-        (x, w, left) = (x.dropping(2), w.dropping(2), left &- 1)
+        (x, w) = (x.dropping(2), w.dropping(2))
       }
-      while left != 0 {
+      while w.isBefore(next) {
         sums.addOne(x, w)
         sums.addOne(x.dropping(2), w.dropping(2))
-        (x, w, left) = (x.dropping(4), w.dropping(4), left &- 2)
+        (x, w) = (x.dropping(4), w.dropping(4))
       }
-      sink.store(sums, channel: channel, rows: 1)
+      sink.store(sums, channel: channel, isOne: true)
       channel = channel &+ 2
     }
   }

@@ -6,12 +6,14 @@ import CAbacus
 
 extension Invocation {
   /// Weights are in pairs, and scratch and requantisation are as the loops for pairs want them.
+  ///
+  /// - Returns: false on other cores, and for an odd number of channels.
   @inline(__always)
   func isPaired(_ stage: OutputStage, weightZeroPoint: Int32 = 0) -> Bool {
     #if ABACUS_DSP
     let weights = tensor(Operands.weights)
-    return weights.blockRows == PairedLayout.rows && weights.blockColumns == PairedLayout.columns
-      && has(Operands.scratch) && !has(Operands.shifts) && stage.shift > 32 && weightZeroPoint == 0
+    return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
+      && !has(Operands.shifts) && stage.shift > 32 && stage.high == 127 && weightZeroPoint == 0
     #else
     return false
     #endif
@@ -27,17 +29,16 @@ struct ByteSink: PairSink {
   let rounding: Int32
   let shift: Int32
   let stage: OutputStage
-  /// The clamp is more than that to 8 bits.
-  let isClamped: Bool
   let channelCount: Int
   var output: MutableElements<Int8>
+  /// Rows whose sums are wanted.
+  var rows = 3
 
   init(_ call: Invocation, _ stage: OutputStage, channelCount: Int) {
     channels = call.elements(Operands.channels)
     rounding = 1 &<< (stage.shift &- 33)
     shift = stage.shift &- 32
     self.stage = stage
-    isClamped = stage.low > -128 || stage.high < 127
     self.channelCount = channelCount
     output = call.mutableElements(Operands.output)
   }
@@ -46,28 +47,27 @@ struct ByteSink: PairSink {
   func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
 
   @inline(__always)
-  func store(_ sums: PairSums, channel: Int, rows: Int) {
+  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
     let first = channels[2 &* channel &+ 1]
-    store(sums.a0, first, channel)
-    if rows == 3 {
-      store(sums.b0, first, channel &+ channelCount)
-      store(sums.c0, first, channel &+ 2 &* channelCount)
-    }
-    if channel &+ 1 == channelCount { return }
     let second = channels[2 &* channel &+ 3]
-    store(sums.a1, second, channel &+ 1)
-    if rows == 3 {
-      store(sums.b1, second, channel &+ 1 &+ channelCount)
-      store(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
-    }
+    let a = output.dropping(channel)
+    store(sums.a0, first, a, 0)
+    store(sums.a1, second, a, 1)
+    if isOne { return }
+    let b = a.dropping(channelCount)
+    store(sums.b0, first, b, 0)
+    store(sums.b1, second, b, 1)
+    if rows == 2 { return }
+    let c = b.dropping(channelCount)
+    store(sums.c0, first, c, 0)
+    store(sums.c1, second, c, 1)
   }
 
   /// High word, half up, shift, zero point, saturation: `OutputStage.applyHigh` in another order.
   @inline(__always)
-  private func store(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
+  private func store(_ accumulator: Int32, _ multiplier: Int32, _ output: MutableElements<Int8>, _ at: Int) {
     let high = accumulator.multipliedFullWidth(by: multiplier).high &+ rounding
-    var value = abacus_saturate_byte(high &>> shift &+ stage.zeroPoint)
-    if isClamped { value = min(max(value, stage.low), stage.high) }
+    let value = max(abacus_saturate_byte(high &>> shift &+ stage.zeroPoint), stage.low)
     output[at] = Int8(truncatingIfNeeded: value)
   }
 }
@@ -84,17 +84,13 @@ func multiplyPaired(
   while row < rows {
     let source = input.dropping(row &* depth)
     sink.output = output.dropping(row &* channels)
-    if row &+ 3 <= rows {
-      let widened = WidenedRows(scratch, rows: 3)
-      for lane in 0..<3 { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
-      product.three(widened.readOnly, sink)
-      row = row &+ 3
-    } else {
-      let widened = WidenedRows(scratch, rows: 1)
-      widened.set(0, from: 0, source, depth)
-      product.one(widened.readOnly, sink)
-      row = row &+ 1
-    }
+    // Two rows may only be treated as three where scratch is for three.
+    let left = rows &- row
+    let widened = WidenedRows(scratch, rows: rows < 3 || left < 2 ? 1 : 3)
+    sink.rows = min(widened.rows, left)
+    for lane in 0..<sink.rows { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+    if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
+    row = row &+ sink.rows
   }
 }
 
@@ -112,8 +108,10 @@ func convolvePaired(
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
   while pixel < end {
-    let widened = WidenedRows(scratch, rows: end &- pixel < 3 ? 1 : 3)
-    for lane in 0..<widened.rows {
+    let left = end &- pixel
+    // Of two pixels the third is whatever was there before; it goes nowhere.
+    let widened = WidenedRows(scratch, rows: left < 2 ? 1 : 3)
+    for lane in 0..<min(widened.rows, left) {
       let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
       let y = unit % geometry.outputHeight
       if geometry.channels & 3 == 0 {
@@ -126,6 +124,7 @@ func convolvePaired(
       if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
     }
     sink.output = call.mutableElements(Operands.output, Int8.self).dropping(pixel &* channels)
+    sink.rows = min(widened.rows, left)
     if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
     pixel = pixel &+ widened.rows
   }
