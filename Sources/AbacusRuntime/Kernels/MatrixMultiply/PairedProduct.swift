@@ -29,6 +29,15 @@ struct WidenedRows {
     var target = words.dropping(start / 2 &* rows &+ row)
     var source = elements
     let end = elements.dropping(count & ~3)
+    let whole = elements.dropping(count & ~15)
+    while source.isBefore(whole) {
+      put(source.word(0), target)
+      put(source.word(4), target.dropping(2 &* rows))
+      put(source.word(8), target.dropping(4 &* rows))
+      put(source.word(12), target.dropping(6 &* rows))
+      target = target.dropping(8 &* rows)
+      source = source.dropping(16)
+    }
     while source.isBefore(end) {
       put(source.word(0), target)
       target = target.dropping(2 &* rows)
@@ -132,14 +141,17 @@ struct PairedProduct {
       var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
       var x = x
       let next = w.dropping(2 &* quads)
-      if quads & 1 != 0 {
+      let whole = w.dropping(2 &* (quads & ~3))
+      while w.isBefore(whole) {
         sums.addThree(x, w)
-        (x, w) = (x.dropping(6), w.dropping(2))
+        sums.addThree(x.dropping(6), w.dropping(2))
+        sums.addThree(x.dropping(12), w.dropping(4))
+        sums.addThree(x.dropping(18), w.dropping(6))
+        (x, w) = (x.dropping(24), w.dropping(8))
       }
       while w.isBefore(next) {
         sums.addThree(x, w)
-        sums.addThree(x.dropping(6), w.dropping(2))
-        (x, w) = (x.dropping(12), w.dropping(4))
+        (x, w) = (x.dropping(6), w.dropping(2))
       }
       sink.store(sums, channel: channel, isOne: false)
       channel = channel &+ 2

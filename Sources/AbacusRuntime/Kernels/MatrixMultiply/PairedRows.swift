@@ -53,7 +53,7 @@ struct ByteSink: PairSink {
     let a = output.dropping(channel)
     store(sums.a0, first, a, 0)
     store(sums.a1, second, a, 1)
-    if isOne { return }
+    if isOne || rows == 1 { return }
     let b = a.dropping(channelCount)
     store(sums.b0, first, b, 0)
     store(sums.b1, second, b, 1)
@@ -103,19 +103,19 @@ func convolvePaired(
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
   let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
   let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
+  let widened = WidenedRows(scratch, rows: 3)
   var sink = ByteSink(call, stage, channelCount: channels)
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
   while pixel < end {
-    let left = end &- pixel
-    // Of two pixels the third is whatever was there before; it goes nowhere.
-    let widened = WidenedRows(scratch, rows: left < 2 ? 1 : 3)
-    for lane in 0..<min(widened.rows, left) {
+    // Where fewer than three are left, the others are whatever was there before; they go nowhere.
+    sink.rows = min(3, end &- pixel)
+    for lane in 0..<sink.rows {
       let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
       let y = unit % geometry.outputHeight
       if geometry.channels & 3 == 0 {
-        geometry.gather(image, y: y, x: x, fill: fill, into: widened, lane)
+        geometry.gather(image, y: y, x: x, fill: fill, into: scratch, lane)
       } else {
         geometry.gather(image, y: y, x: x, 0, geometry.channels, fill: fill, into: staging)
         widened.set(lane, from: 0, staging.readOnly, depth)
@@ -124,9 +124,8 @@ func convolvePaired(
       if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
     }
     sink.output = call.mutableElements(Operands.output, Int8.self).dropping(pixel &* channels)
-    sink.rows = min(widened.rows, left)
-    if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
-    pixel = pixel &+ widened.rows
+    product.three(widened.readOnly, sink)
+    pixel = pixel &+ sink.rows
   }
 }
 
@@ -135,8 +134,10 @@ extension WindowGeometry {
   /// a row.
   @inline(never)
   fileprivate func gather(
-    _ image: Elements<Int8>, y: Int, x: Int, fill: Int8, into patch: WidenedRows, _ lane: Int
+    _ image: Elements<Int8>, y: Int, x: Int, fill: Int8, into patch: MutableElements<UInt32>, _ lane: Int
   ) {
+    // The number of rows is known here, so that all offsets are.
+    let patch = WidenedRows(patch, rows: 3)
     let left = inputColumn(x, 0)
     let isInside = left >= 0 && left &+ (width &- 1) &* dilationWidth < inputWidth
     let isDense = isInside && dilationWidth == 1
