@@ -132,29 +132,18 @@ struct PairedProduct {
     channelCount = channels
   }
 
-  /// All channels of three rows. Not inlined, so that the inner loop finds registers.
+  /// All channels of three rows.
   @inline(never)
   func three<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
-    var channel = 0
-    while channel < channelCount {
-      var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
-      var x = x
-      let next = w.dropping(2 &* quads)
-      let whole = w.dropping(2 &* (quads & ~3))
-      while w.isBefore(whole) {
-        sums.addThree(x, w)
-        sums.addThree(x.dropping(6), w.dropping(2))
-        sums.addThree(x.dropping(12), w.dropping(4))
-        sums.addThree(x.dropping(18), w.dropping(6))
-        (x, w) = (x.dropping(24), w.dropping(8))
-      }
-      while w.isBefore(next) {
-        sums.addThree(x, w)
-        (x, w) = (x.dropping(6), w.dropping(2))
-      }
-      sink.store(sums, channel: channel, isOne: false)
-      channel = channel &+ 2
+    let blocks = quads & ~3
+    for pair in 0..<channelCount / 2 {
+      var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
+      let rest = w.dropping(2 &* blocks)
+      sums.addThreeBlocks(x, w, to: rest)
+      w = w.dropping(2 &* quads)
+      if quads & 3 != 0 { sums.addThreeQuads(x.dropping(6 &* blocks), rest, to: w) }
+      sink.store(sums, channel: 2 &* pair, isOne: false)
     }
   }
 
@@ -179,6 +168,34 @@ struct PairedProduct {
       sink.store(sums, channel: channel, isOne: true)
       channel = channel &+ 2
     }
+  }
+}
+
+// Leaves, so that sums and addresses have the registers for themselves.
+extension PairSums {
+  /// Three rows, 16 elements at a time.
+  @inline(never)
+  fileprivate mutating func addThreeBlocks(_ x: Elements<UInt32>, _ w: Elements<UInt32>, to end: Elements<UInt32>) {
+    var (x, w, sums) = (x, w, self)
+    while w.isBefore(end) {
+      sums.addThree(x, w)
+      sums.addThree(x.dropping(6), w.dropping(2))
+      sums.addThree(x.dropping(12), w.dropping(4))
+      sums.addThree(x.dropping(18), w.dropping(6))
+      (x, w) = (x.dropping(24), w.dropping(8))
+    }
+    self = sums
+  }
+
+  /// Three rows, four elements at a time.
+  @inline(never)
+  fileprivate mutating func addThreeQuads(_ x: Elements<UInt32>, _ w: Elements<UInt32>, to end: Elements<UInt32>) {
+    var (x, w, sums) = (x, w, self)
+    while w.isBefore(end) {
+      sums.addThree(x, w)
+      (x, w) = (x.dropping(6), w.dropping(2))
+    }
+    self = sums
   }
 }
 #endif

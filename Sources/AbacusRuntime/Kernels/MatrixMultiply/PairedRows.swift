@@ -13,7 +13,7 @@ extension Invocation {
     #if ABACUS_DSP
     let weights = tensor(Operands.weights)
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
-      && !has(Operands.shifts) && stage.shift > 32 && stage.high == 127 && weightZeroPoint == 0
+      && !has(Operands.shifts) && stage.shift > 32 && weightZeroPoint == 0
     #else
     return false
     #endif
@@ -28,7 +28,9 @@ struct ByteSink: PairSink {
   /// Half a step.
   let rounding: Int32
   let shift: Int32
-  let stage: OutputStage
+  let zeroPoint: Int32
+  let low: Int8
+  let high: Int8
   let channelCount: Int
   var output: MutableElements<Int8>
   /// Rows whose sums are wanted.
@@ -38,7 +40,9 @@ struct ByteSink: PairSink {
     channels = call.elements(Operands.channels)
     rounding = 1 &<< (stage.shift &- 33)
     shift = stage.shift &- 32
-    self.stage = stage
+    zeroPoint = stage.zeroPoint
+    low = Int8(truncatingIfNeeded: stage.low)
+    high = Int8(truncatingIfNeeded: stage.high)
     self.channelCount = channelCount
     output = call.mutableElements(Operands.output)
   }
@@ -67,8 +71,15 @@ struct ByteSink: PairSink {
   @inline(__always)
   private func store(_ accumulator: Int32, _ multiplier: Int32, _ output: MutableElements<Int8>, _ at: Int) {
     let high = accumulator.multipliedFullWidth(by: multiplier).high &+ rounding
-    let value = max(abacus_saturate_byte(high &>> shift &+ stage.zeroPoint), stage.low)
-    output[at] = Int8(truncatingIfNeeded: value)
+    output[at] = Int8(truncatingIfNeeded: abacus_saturate_byte(high &>> shift &+ zeroPoint))
+  }
+
+  /// The clamp of an activation, where saturation to 8 bits is not all of it: seldom, because outputs of
+  /// ReLU have the zero point -128.
+  @inline(__always)
+  func clamp() {
+    if low == -128 && high == 127 { return }
+    for i in 0..<rows &* channelCount { output[i] = min(max(output[i], low), high) }
   }
 }
 
@@ -90,6 +101,7 @@ func multiplyPaired(
     sink.rows = min(widened.rows, left)
     for lane in 0..<sink.rows { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
     if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
+    sink.clamp()
     row = row &+ sink.rows
   }
 }
@@ -125,6 +137,7 @@ func convolvePaired(
     }
     sink.output = call.mutableElements(Operands.output, Int8.self).dropping(pixel &* channels)
     product.three(widened.readOnly, sink)
+    sink.clamp()
     pixel = pixel &+ sink.rows
   }
 }
