@@ -145,7 +145,7 @@ extension Lowering {
   }
 
   /// Scratch for rows that are widened for weights in pairs.
-  private func addPairedScratch(_ folded: FoldedWeights, depth: Int, rows: Int, to step: inout Program.Step) {
+  func addPairedScratch(_ folded: FoldedWeights, depth: Int, rows: Int, to step: inout Program.Step) {
     guard isPaired(folded), depth <= Int(PairedLayout.maximumDepth) else { return }
     step.operands[Operands.scratch] = addScratch(
       bytes: Int(PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))), origin: step.origin)

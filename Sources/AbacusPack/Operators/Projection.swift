@@ -55,10 +55,10 @@ extension Lowering {
       step.rowSlots.insert(Operands.second)
       if residual.type == output.type { step.inPlaceSlots = [Operands.second] }
     }
-    attach(
-      FoldedWeights(
-        multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0),
-      weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    let folded = FoldedWeights(
+      multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0)
+    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    addPairedScratch(folded, depth: depth, rows: rows, to: &step)
     step.parameters = littleEndianBytes(parameters)
     step.units = rows
     step.multiplyAccumulates = UInt64(rows * channels * depth)

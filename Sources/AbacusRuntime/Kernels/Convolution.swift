@@ -26,26 +26,28 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
-  let isPaired = groups == 1 && call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint)
+  #if ABACUS_DSP
+  if groups == 1 && call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    if !geometry.isPointwise {
+      return convolvePaired(
+        call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), depth: depth,
+        channels: channels)
+    }
+    let first = call.units.lowerBound &* geometry.outputWidth
+    return multiplyPaired(
+      call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
+      channels: channels, to: RowSink<Int8>(call, parameters.stage, channelCount: channels), row: first)
+  }
+  #endif
   if geometry.isPointwise && groups == 1 {
     // Pixels follow each other in memory, so rows of pixels need not end a pair.
     let first = call.units.lowerBound &* geometry.outputWidth
-    if isPaired {
-      return multiplyPaired(
-        call, parameters.stage, input.dropping(first &* depth), output.dropping(first &* channels),
-        rows: call.units.count &* geometry.outputWidth, depth: depth, channels: channels)
-    }
     multiplyPixels(
       product, input.dropping(first &* depth), output.dropping(first &* channels),
       pixels: call.units.count &* geometry.outputWidth, depth: depth, channels: channels)
     return
   }
 
-  if isPaired {
-    return convolvePaired(
-      call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), depth: depth,
-      channels: channels)
-  }
   let scratch: MutableElements<Int8> = call.mutableElements(Operands.scratch)
   let second = scratch.dropping((depth &+ 3) & ~3)
   let fill = Int8(truncatingIfNeeded: parameters.inputZeroPoint)

@@ -21,11 +21,13 @@ private func fullyConnected(_ call: Invocation) {
   var source = (first &- call.origin(Operands.input)) &* depth
   var target = (first &- call.origin(Operands.output)) &* channels
 
+  #if ABACUS_DSP
   if call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     return multiplyPaired(
-      call, parameters.stage, input.dropping(source), output.dropping(target), rows: last &- first, depth: depth,
-      channels: channels)
+      call, input.dropping(source), rows: last &- first, depth: depth, channels: channels,
+      to: RowSink<Int8>(call, parameters.stage, channelCount: channels), row: first &- call.origin(Operands.output))
   }
+  #endif
   var row = first
   while row &+ 1 < last {
     product.two(

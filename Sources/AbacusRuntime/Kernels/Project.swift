@@ -13,11 +13,20 @@ public func runProject(_ call: UnsafePointer<abacus_kernel_call>) {
   }
 }
 
-private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+#if ABACUS_DSP
+private typealias ProjectElement = ProductElement & WidenedElement
+#else
+private typealias ProjectElement = ProductElement
+#endif
+
+private func project<Source: ProjectElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
+  #if ABACUS_DSP
+  if projectPaired(call, input, depth: depth, channels: record.extent(0)) { return }
+  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
@@ -33,6 +42,35 @@ private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type)
     row = row &+ 1
   }
 }
+
+#if ABACUS_DSP
+/// Weights in pairs, with outputs and residuals as they usually are. False for others.
+private func projectPaired<Source: WidenedElement>(
+  _ call: Invocation, _ input: Elements<Source>, depth: Int, channels: Int
+) -> Bool {
+  let parameters = call.parameters(ProjectParameters.self)
+  guard call.isPaired(parameters.stage) else { return false }
+  let first = call.units.lowerBound
+  let source = input.dropping((first &- call.origin(Operands.input)) &* depth)
+  let target = first &- call.origin(Operands.output)
+  func multiply(to sink: some PairSink) -> Bool {
+    multiplyPaired(call, source, rows: call.units.count, depth: depth, channels: channels, to: sink, row: target)
+    return true
+  }
+  let isWide = call.tensor(Operands.output).elementType == ElementType.int16.rawValue
+  switch call.record.variant {
+  case ProjectVariant.plain.rawValue where isWide:
+    return multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
+  case ProjectVariant.plain.rawValue where call.tensor(Operands.output).elementType == ElementType.int8.rawValue:
+    return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
+  case ProjectVariant.residual.rawValue
+  where isWide && parameters.residualZeroPoint == 0
+    && call.tensor(Operands.second).elementType == ElementType.int16.rawValue:
+    return multiply(to: ResidualSink(call, parameters, channelCount: channels))
+  default: return false
+  }
+}
+#endif
 
 /// What becomes of the sums of products.
 private struct Projection {

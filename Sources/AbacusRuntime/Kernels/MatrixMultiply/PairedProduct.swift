@@ -8,7 +8,36 @@ import CAbacus
 // Rows are widened to 16 bits once, for all channels, and lie interleaved, so that one pointer reads
 // them: for every four elements the even ones of each row, then the odd ones, as SXTB16 gives them.
 
-/// Rows of int8 that have been widened.
+/// Four elements as halfwords: elements 0 and 2, elements 1 and 3.
+struct WidenedQuad {
+  let even: UInt32
+  let odd: UInt32
+}
+
+/// Elements that are widened.
+protocol WidenedElement: FixedWidthInteger, BitwiseCopyable {
+  static func quad(_ elements: Elements<Self>) -> WidenedQuad
+}
+
+extension Int8: WidenedElement {
+  @inline(__always)
+  static func quad(_ elements: Elements<Int8>) -> WidenedQuad {
+    let word = elements.word(0)
+    return WidenedQuad(even: abacus_even_bytes(word), odd: abacus_odd_bytes(word))
+  }
+}
+
+extension Int16: WidenedElement {
+  /// PKHBT and PKHTB.
+  @inline(__always)
+  static func quad(_ elements: Elements<Int16>) -> WidenedQuad {
+    let (first, second) = (elements.word(0), elements.word(2))
+    return WidenedQuad(
+      even: first & 0xFFFF | second &<< 16, odd: first &>> 16 | second & 0xFFFF_0000)
+  }
+}
+
+/// Rows that have been widened.
 struct WidenedRows {
   private let words: MutableElements<UInt32>
   /// Rows that lie interleaved: 1 or 3.
@@ -25,45 +54,50 @@ struct WidenedRows {
   ///
   /// - Parameter start: the place of the first of them in the row, a multiple of 4.
   @inline(__always)
-  func set(_ row: Int, from start: Int, _ elements: Elements<Int8>, _ count: Int) {
+  func set<Element: WidenedElement>(_ row: Int, from start: Int, _ elements: Elements<Element>, _ count: Int) {
     var target = words.dropping(start / 2 &* rows &+ row)
     var source = elements
     let end = elements.dropping(count & ~3)
     let whole = elements.dropping(count & ~15)
     while source.isBefore(whole) {
-      put(source.word(0), target)
-      put(source.word(4), target.dropping(2 &* rows))
-      put(source.word(8), target.dropping(4 &* rows))
-      put(source.word(12), target.dropping(6 &* rows))
+      put(Element.quad(source), target)
+      put(Element.quad(source.dropping(4)), target.dropping(2 &* rows))
+      put(Element.quad(source.dropping(8)), target.dropping(4 &* rows))
+      put(Element.quad(source.dropping(12)), target.dropping(6 &* rows))
       target = target.dropping(8 &* rows)
       source = source.dropping(16)
     }
     while source.isBefore(end) {
-      put(source.word(0), target)
+      put(Element.quad(source), target)
       target = target.dropping(2 &* rows)
       source = source.dropping(4)
     }
-    if count & 3 == 0 { return }
-    var word: UInt32 = 0
-    for k in 0..<count & 3 { word |= UInt32(UInt8(bitPattern: source[k])) &<< UInt32(truncatingIfNeeded: 8 &* k) }
-    put(word, target)
+    if count & 3 != 0 { put(last(source, count & 3), target) }
+  }
+
+  /// Fewer than four elements.
+  @inline(never)
+  private func last<Element: WidenedElement>(_ elements: Elements<Element>, _ count: Int) -> WidenedQuad {
+    func half(_ k: Int) -> UInt32 { k < count ? UInt32(truncatingIfNeeded: elements[k]) & 0xFFFF : 0 }
+    return WidenedQuad(even: half(0) | half(2) &<< 16, odd: half(1))
   }
 
   /// Four times the same element, so often.
   @inline(__always)
   func fill(_ row: Int, from start: Int, _ element: Int8, _ count: Int) {
-    let word = UInt32(UInt8(bitPattern: element)) &* 0x0101_0101
+    let half = UInt32(truncatingIfNeeded: element) & 0xFFFF
+    let quad = WidenedQuad(even: half | half &<< 16, odd: half | half &<< 16)
     var target = words.dropping(start / 2 &* rows &+ row)
     for _ in 0..<count / 4 {
-      put(word, target)
+      put(quad, target)
       target = target.dropping(2 &* rows)
     }
   }
 
   @inline(__always)
-  private func put(_ word: UInt32, _ target: MutableElements<UInt32>) {
-    target[0] = abacus_even_bytes(word)
-    target[rows] = abacus_odd_bytes(word)
+  private func put(_ quad: WidenedQuad, _ target: MutableElements<UInt32>) {
+    target[0] = quad.even
+    target[rows] = quad.odd
   }
 }
 
@@ -108,15 +142,6 @@ struct PairSums {
     a0 = abacus_multiply_add_pairs(x[1], abacus_even_bytes(w[1]), a0)
     a1 = abacus_multiply_add_pairs(x[1], abacus_odd_bytes(w[1]), a1)
   }
-}
-
-/// What begins and ends the sums of two channels.
-protocol PairSink {
-  func bias(_ channel: Int) -> Int32
-  /// Takes the sums of channels `channel` and `channel + 1`.
-  ///
-  /// - Parameter isOne: the sums are those of one row.
-  func store(_ sums: PairSums, channel: Int, isOne: Bool)
 }
 
 /// Weights in blocks of two channels by four elements.

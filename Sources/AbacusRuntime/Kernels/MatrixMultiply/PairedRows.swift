@@ -21,88 +21,27 @@ extension Invocation {
 }
 
 #if ABACUS_DSP
-/// Sums of int8 layers become int8.
-struct ByteSink: PairSink {
-  /// Bias and multiplier of each channel.
-  let channels: Elements<Int32>
-  /// Half a step.
-  let rounding: Int32
-  let shift: Int32
-  let zeroPoint: Int32
-  let low: Int8
-  let high: Int8
-  let channelCount: Int
-  var output: MutableElements<Int8>
-  /// Rows whose sums are wanted.
-  var rows = 3
-
-  init(_ call: Invocation, _ stage: OutputStage, channelCount: Int) {
-    channels = call.elements(Operands.channels)
-    rounding = 1 &<< (stage.shift &- 33)
-    shift = stage.shift &- 32
-    zeroPoint = stage.zeroPoint
-    low = Int8(truncatingIfNeeded: stage.low)
-    high = Int8(truncatingIfNeeded: stage.high)
-    self.channelCount = channelCount
-    output = call.mutableElements(Operands.output)
-  }
-
-  @inline(__always)
-  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
-
-  @inline(__always)
-  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
-    let first = channels[2 &* channel &+ 1]
-    let second = channels[2 &* channel &+ 3]
-    let a = output.dropping(channel)
-    store(sums.a0, first, a, 0)
-    store(sums.a1, second, a, 1)
-    if isOne || rows == 1 { return }
-    let b = a.dropping(channelCount)
-    store(sums.b0, first, b, 0)
-    store(sums.b1, second, b, 1)
-    if rows == 2 { return }
-    let c = b.dropping(channelCount)
-    store(sums.c0, first, c, 0)
-    store(sums.c1, second, c, 1)
-  }
-
-  /// High word, half up, shift, zero point, saturation: `OutputStage.applyHigh` in another order.
-  @inline(__always)
-  private func store(_ accumulator: Int32, _ multiplier: Int32, _ output: MutableElements<Int8>, _ at: Int) {
-    let high = accumulator.multipliedFullWidth(by: multiplier).high &+ rounding
-    output[at] = Int8(truncatingIfNeeded: abacus_saturate_byte(high &>> shift &+ zeroPoint))
-  }
-
-  /// The clamp of an activation, where saturation to 8 bits is not all of it: seldom, because outputs of
-  /// ReLU have the zero point -128.
-  @inline(__always)
-  func clamp() {
-    if low == -128 && high == 127 { return }
-    for i in 0..<rows &* channelCount { output[i] = min(max(output[i], low), high) }
-  }
-}
-
-/// Int8 rows that lie one after the other, times weights in pairs.
-func multiplyPaired(
-  _ call: Invocation, _ stage: OutputStage, _ input: Elements<Int8>, _ output: MutableElements<Int8>, rows: Int,
-  depth: Int, channels: Int
+/// Rows that lie one after the other, times weights in pairs.
+///
+/// - Parameter row: the row of the output that the first becomes.
+func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
+  _ call: Invocation, _ input: Elements<Source>, rows: Int, depth: Int, channels: Int, to sink: Sink, row target: Int
 ) {
   let product = PairedProduct(call, depth: depth, channels: channels)
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
-  var sink = ByteSink(call, stage, channelCount: channels)
+  var sink = sink
   var row = 0
   while row < rows {
     let source = input.dropping(row &* depth)
-    sink.output = output.dropping(row &* channels)
     // Two rows may only be treated as three where scratch is for three.
     let left = rows &- row
     let widened = WidenedRows(scratch, rows: rows < 3 || left < 2 ? 1 : 3)
-    sink.rows = min(widened.rows, left)
-    for lane in 0..<sink.rows { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+    let count = min(widened.rows, left)
+    for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+    sink.move(to: target &+ row, rows: count)
     if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
-    sink.clamp()
-    row = row &+ sink.rows
+    sink.finish()
+    row = row &+ count
   }
 }
 
@@ -116,13 +55,13 @@ func convolvePaired(
   let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
   let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
   let widened = WidenedRows(scratch, rows: 3)
-  var sink = ByteSink(call, stage, channelCount: channels)
+  var sink = RowSink<Int8>(call, stage, channelCount: channels)
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
   while pixel < end {
     // Where fewer than three are left, the others are whatever was there before; they go nowhere.
-    sink.rows = min(3, end &- pixel)
+    sink.move(to: pixel, rows: min(3, end &- pixel))
     for lane in 0..<sink.rows {
       let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
       let y = unit % geometry.outputHeight
@@ -135,9 +74,8 @@ func convolvePaired(
       x = x &+ 1
       if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
     }
-    sink.output = call.mutableElements(Operands.output, Int8.self).dropping(pixel &* channels)
     product.three(widened.readOnly, sink)
-    sink.clamp()
+    sink.finish()
     pixel = pixel &+ sink.rows
   }
 }
@@ -175,15 +113,4 @@ extension WindowGeometry {
     }
   }
 }
-#else
-@inline(__always)
-func multiplyPaired(
-  _ call: Invocation, _ stage: OutputStage, _ input: Elements<Int8>, _ output: MutableElements<Int8>, rows: Int,
-  depth: Int, channels: Int
-) {}
-
-@inline(__always)
-func convolvePaired(
-  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
-) {}
 #endif
