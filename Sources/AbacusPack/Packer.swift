@@ -11,7 +11,7 @@ public struct PackOptions: Sendable {
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
-  public var rowsInLoop = 2
+  public var rowsInLoop = 3
   /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
   public var arithmetic = Arithmetic()
   /// Names of the classes of a classifier, stored with the model.

@@ -141,7 +141,7 @@ extension Lowering {
   func isPaired(_ folded: FoldedWeights) -> Bool {
     options.blockRows == PairedLayout.rows && options.blockColumns == PairedLayout.columns && folded.zeroPoint == 0
       && folded.bias.count % 2 == 0
-      && folded.multipliers.shifts == nil && folded.multipliers.shift > 32
+      && folded.multipliers.shifts == nil
   }
 
   /// Scratch for rows that are widened for weights in pairs.

@@ -34,9 +34,10 @@ private func convolution(_ call: Invocation) {
         channels: channels)
     }
     let first = call.units.lowerBound &* geometry.outputWidth
+    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
-      channels: channels, to: RowSink<Int8>(call, parameters.stage, channelCount: channels), row: first)
+      channels: channels, to: &sink, row: first)
   }
   #endif
   if geometry.isPointwise && groups == 1 {

@@ -23,9 +23,10 @@ private func fullyConnected(_ call: Invocation) {
 
   #if ABACUS_DSP
   if call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
-      call, input.dropping(source), rows: last &- first, depth: depth, channels: channels,
-      to: RowSink<Int8>(call, parameters.stage, channelCount: channels), row: first &- call.origin(Operands.output))
+      call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
+      row: first &- call.origin(Operands.output))
   }
   #endif
   var row = first

@@ -49,12 +49,15 @@ private func projectPaired<Source: WidenedElement>(
   _ call: Invocation, _ input: Elements<Source>, depth: Int, channels: Int
 ) -> Bool {
   let parameters = call.parameters(ProjectParameters.self)
-  guard call.isPaired(parameters.stage) else { return false }
+  let hasResidual = call.record.variant != ProjectVariant.plain.rawValue
+  guard call.isPaired(parameters.stage, shifts: hasResidual ? ResidualSink.shifts : 33...62) else { return false }
   let first = call.units.lowerBound
   let source = input.dropping((first &- call.origin(Operands.input)) &* depth)
   let target = first &- call.origin(Operands.output)
-  func multiply(to sink: some PairSink) -> Bool {
-    multiplyPaired(call, source, rows: call.units.count, depth: depth, channels: channels, to: sink, row: target)
+  func multiply<Sink: PairSink>(to sink: Sink) -> Bool {
+    var sink = sink
+    multiplyPaired(
+      call, source, rows: call.units.count, depth: depth, channels: channels, to: &sink, row: target)
     return true
   }
   let isWide = call.tensor(Operands.output).elementType == ElementType.int16.rawValue
@@ -64,7 +67,7 @@ private func projectPaired<Source: WidenedElement>(
   case ProjectVariant.plain.rawValue where call.tensor(Operands.output).elementType == ElementType.int8.rawValue:
     return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
   case ProjectVariant.residual.rawValue
-  where isWide && parameters.residualZeroPoint == 0
+  where isWide && parameters.residualZeroPoint == 0 && parameters.stage.zeroPoint == 0
     && call.tensor(Operands.second).elementType == ElementType.int16.rawValue:
     return multiply(to: ResidualSink(call, parameters, channelCount: channels))
   default: return false

@@ -119,10 +119,17 @@ struct RowSink<Output: SaturatedElement>: PairSink {
 
 /// Rows of outputs of 16 bits, to which a residual of 16 bits without a zero point is added.
 struct ResidualSink: PairSink {
+  /// A sum is shifted by so much; its high word is shifted left then.
+  static let shifts: ClosedRange<Int32> = 17...32
+
   private let channels: Elements<Int32>
-  private let stage: HighStage<Int16>
   private let channelCount: Int
   private let multiplier: Int32
+  /// Half a step.
+  private let half: Int64
+  /// 32 less the shift.
+  private let lift: Int32
+  private let stage: OutputStage
   private let residual: Elements<Int16>
   /// Rows of the residual before that which belongs to the output's first.
   private let rowsBefore: Int
@@ -133,8 +140,10 @@ struct ResidualSink: PairSink {
 
   init(_ call: Invocation, _ parameters: ProjectParameters, channelCount: Int) {
     channels = call.elements(Operands.channels)
-    stage = HighStage(parameters.stage)
     multiplier = parameters.residualMultiplier
+    stage = parameters.stage
+    lift = 32 &- stage.shift
+    half = abacus_multiply_wide(1 &<< (stage.shift &- 17), 1 &<< 16)
     self.channelCount = channelCount
     residual = call.elements(Operands.second)
     rowsBefore = call.origin(Operands.output) &- call.origin(Operands.second)
@@ -160,17 +169,28 @@ struct ResidualSink: PairSink {
     store(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
   }
 
-  /// `weightedSum`, of which only the high word counts: what is below it is carried by the sum.
+  /// `saturatedWeightedSum`, with two words instead of shifts of 64 bits.
   @inline(__always)
   private func store(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
     let sum =
-      abacus_multiply_wide(accumulator, multiplier)
+      half &+ abacus_multiply_wide(accumulator, multiplier)
       &+ abacus_multiply_wide(Int32(addend[at]), self.multiplier)
-    target[at] = stage.apply(Int32(truncatingIfNeeded: sum &>> 32))
+    let high = Int32(truncatingIfNeeded: sum &>> 32)
+    let low = UInt32(truncatingIfNeeded: sum)
+    let lifted = high &<< lift
+    // A shift of 32, which is none of a word, in two.
+    var value = lifted | Int32(bitPattern: (low &>> 1) &>> UInt32(bitPattern: 31 &- lift))
+    if lifted &>> lift != high { value = high < 0 ? .min : .max }
+    target[at] = .saturated(value)
   }
 
   @inline(__always)
-  func finish() { stage.clamp(target, rows &* channelCount) }
+  func finish() {
+    if stage.low == -0x8000 && stage.high == 0x7FFF { return }
+    for i in 0..<rows &* channelCount {
+      target[i] = Int16(truncatingIfNeeded: min(max(Int32(target[i]), stage.low), stage.high))
+    }
+  }
 
   @inline(__always)
   mutating func move(to row: Int, rows: Int) {

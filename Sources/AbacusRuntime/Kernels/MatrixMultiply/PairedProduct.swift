@@ -159,7 +159,7 @@ struct PairedProduct {
 
   /// All channels of three rows.
   @inline(never)
-  func three<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: Sink) {
+  func three<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: inout Sink) {
     var w = weights
     let blocks = quads & ~3
     for pair in 0..<channelCount / 2 {
@@ -174,7 +174,7 @@ struct PairedProduct {
 
   /// All channels of one row.
   @inline(never)
-  func one<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: Sink) {
+  func one<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: inout Sink) {
     var w = weights
     var channel = 0
     while channel < channelCount {

@@ -9,11 +9,11 @@ extension Invocation {
   ///
   /// - Returns: false on other cores, and for an odd number of channels.
   @inline(__always)
-  func isPaired(_ stage: OutputStage, weightZeroPoint: Int32 = 0) -> Bool {
+  func isPaired(_ stage: OutputStage, weightZeroPoint: Int32 = 0, shifts: ClosedRange<Int32> = 33...62) -> Bool {
     #if ABACUS_DSP
     let weights = tensor(Operands.weights)
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
-      && !has(Operands.shifts) && stage.shift > 32 && weightZeroPoint == 0
+      && !has(Operands.shifts) && shifts.contains(stage.shift) && weightZeroPoint == 0
     #else
     return false
     #endif
@@ -24,12 +24,13 @@ extension Invocation {
 /// Rows that lie one after the other, times weights in pairs.
 ///
 /// - Parameter row: the row of the output that the first becomes.
+@inline(never)
 func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
-  _ call: Invocation, _ input: Elements<Source>, rows: Int, depth: Int, channels: Int, to sink: Sink, row target: Int
+  _ call: Invocation, _ input: Elements<Source>, rows: Int, depth: Int, channels: Int, to sink: inout Sink,
+  row target: Int
 ) {
   let product = PairedProduct(call, depth: depth, channels: channels)
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
-  var sink = sink
   var row = 0
   while row < rows {
     let source = input.dropping(row &* depth)
@@ -39,7 +40,7 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
     let count = min(widened.rows, left)
     for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
     sink.move(to: target &+ row, rows: count)
-    if widened.rows == 3 { product.three(widened.readOnly, sink) } else { product.one(widened.readOnly, sink) }
+    if widened.rows == 3 { product.three(widened.readOnly, &sink) } else { product.one(widened.readOnly, &sink) }
     sink.finish()
     row = row &+ count
   }
@@ -74,7 +75,7 @@ func convolvePaired(
       x = x &+ 1
       if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
     }
-    product.three(widened.readOnly, sink)
+    product.three(widened.readOnly, &sink)
     sink.finish()
     pixel = pixel &+ sink.rows
   }
