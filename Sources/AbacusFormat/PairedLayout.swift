@@ -10,6 +10,40 @@ public enum PairedLayout {
   /// Longer rows are not widened; so the bytes of scratch stay far below 2^32.
   public static let maximumDepth: UInt32 = 1 << 20
 
+  // MARK: What the loops for pairs take
+
+  /// An int8 layer: only the high words of products count, and weights have no zero point.
+  @inline(__always)
+  public static func takes(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
+    stage.shift > 32 && weightZeroPoint == 0
+  }
+
+  /// A projection.
+  ///
+  /// - Parameters:
+  ///   - output: the element type.
+  ///   - residual: that of the residual; `output` where there is none.
+  @inline(__always)
+  public static func takes(
+    _ parameters: ProjectParameters, _ variant: ProjectVariant?, output: UInt8, residual: UInt8
+  ) -> Bool {
+    let isHalf = output == ElementType.int16.rawValue && residual == output
+    let isHigh = parameters.stage.shift > 32
+    switch variant {
+    case .plain: return isHigh ? isHalf || output == ElementType.int8.rawValue : isHalf && isWide(parameters.stage)
+    case .residual: return isHalf && isWide(parameters.stage) && parameters.residualZeroPoint == 0
+    default: return false
+    }
+  }
+
+  /// Both words of a product count, and there is no zero point.
+  @inline(__always)
+  public static func isWide(_ stage: OutputStage) -> Bool {
+    (17...32).contains(stage.shift) && stage.zeroPoint == 0
+  }
+
+  // MARK: Places
+
   /// Place of an element in its block.
   @inline(__always)
   public static func offset(row: Int, column: Int) -> Int { column & 1 &* 4 &+ column & 2 &+ row & 1 }

@@ -57,8 +57,12 @@ extension Lowering {
     }
     let folded = FoldedWeights(
       multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0)
-    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
-    addPairedScratch(folded, depth: depth, rows: rows, to: &step)
+    let takesPairs = PairedLayout.takes(
+      parameters, ProjectVariant(rawValue: step.variant), output: output.type.rawValue,
+      residual: (residual ?? output).type.rawValue)
+    let layout = weightLayout(folded, depth: depth, takesPairs: takesPairs)
+    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
+    addScratch(for: layout, depth: depth, rows: rows, to: &step)
     step.parameters = littleEndianBytes(parameters)
     step.units = rows
     step.multiplyAccumulates = UInt64(rows * channels * depth)

@@ -27,7 +27,7 @@ private func convolution(_ call: Invocation) {
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
   #if ABACUS_DSP
-  if groups == 1 && call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+  if groups == 1 && call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     if !geometry.isPointwise {
       return convolvePaired(
         call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), depth: depth,

@@ -22,7 +22,7 @@ private func fullyConnected(_ call: Invocation) {
   var target = (first &- call.origin(Operands.output)) &* channels
 
   #if ABACUS_DSP
-  if call.isPaired(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+  if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,

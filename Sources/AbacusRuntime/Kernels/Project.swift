@@ -49,8 +49,13 @@ private func projectPaired<Source: WidenedElement>(
   _ call: Invocation, _ input: Elements<Source>, depth: Int, channels: Int
 ) -> Bool {
   let parameters = call.parameters(ProjectParameters.self)
+  let output = call.tensor(Operands.output).elementType
   let hasResidual = call.record.variant != ProjectVariant.plain.rawValue
-  guard call.isPaired(parameters.stage, shifts: hasResidual ? ResidualSink.shifts : 33...62) else { return false }
+  guard call.isPaired,
+    PairedLayout.takes(
+      parameters, ProjectVariant(rawValue: call.record.variant), output: output,
+      residual: hasResidual ? call.tensor(Operands.second).elementType : output)
+  else { return false }
   let first = call.units.lowerBound
   let source = input.dropping((first &- call.origin(Operands.input)) &* depth)
   let target = first &- call.origin(Operands.output)
@@ -60,18 +65,11 @@ private func projectPaired<Source: WidenedElement>(
       call, source, rows: call.units.count, depth: depth, channels: channels, to: &sink, row: target)
     return true
   }
-  let isWide = call.tensor(Operands.output).elementType == ElementType.int16.rawValue
-  switch call.record.variant {
-  case ProjectVariant.plain.rawValue where isWide:
+  if PairedLayout.isWide(parameters.stage) { return multiply(to: WideSink(call, parameters, channelCount: channels)) }
+  if output == ElementType.int16.rawValue {
     return multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
-  case ProjectVariant.plain.rawValue where call.tensor(Operands.output).elementType == ElementType.int8.rawValue:
-    return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
-  case ProjectVariant.residual.rawValue
-  where isWide && parameters.residualZeroPoint == 0 && parameters.stage.zeroPoint == 0
-    && call.tensor(Operands.second).elementType == ElementType.int16.rawValue:
-    return multiply(to: ResidualSink(call, parameters, channelCount: channels))
-  default: return false
   }
+  return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
 }
 #endif
 

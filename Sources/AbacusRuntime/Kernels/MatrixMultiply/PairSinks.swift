@@ -117,10 +117,9 @@ struct RowSink<Output: SaturatedElement>: PairSink {
   }
 }
 
-/// Rows of outputs of 16 bits, to which a residual of 16 bits without a zero point is added.
-struct ResidualSink: PairSink {
-  /// A sum is shifted by so much; its high word is shifted left then.
-  static let shifts: ClosedRange<Int32> = 17...32
+/// Rows of outputs of 16 bits on a grid so fine that both words of products count, with a residual of 16
+/// bits added or none. There are no zero points.
+struct WideSink: PairSink {
 
   private let channels: Elements<Int32>
   private let channelCount: Int
@@ -140,13 +139,15 @@ struct ResidualSink: PairSink {
 
   init(_ call: Invocation, _ parameters: ProjectParameters, channelCount: Int) {
     channels = call.elements(Operands.channels)
-    multiplier = parameters.residualMultiplier
+    multiplier = call.record.variant == ProjectVariant.plain.rawValue ? 0 : parameters.residualMultiplier
     stage = parameters.stage
     lift = 32 &- stage.shift
     half = abacus_multiply_wide(1 &<< (stage.shift &- 17), 1 &<< 16)
     self.channelCount = channelCount
-    residual = call.elements(Operands.second)
-    rowsBefore = call.origin(Operands.output) &- call.origin(Operands.second)
+    // Where there is none, its multiplier is 0.
+    let slot = call.record.variant == ProjectVariant.plain.rawValue ? Operands.output : Operands.second
+    residual = call.elements(slot)
+    rowsBefore = call.origin(Operands.output) &- call.origin(slot)
     output = call.mutableElements(Operands.output)
     addend = residual
     target = output

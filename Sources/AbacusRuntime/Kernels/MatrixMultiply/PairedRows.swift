@@ -4,23 +4,17 @@ import CAbacus
 // Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
 // others execute the layout like any other.
 
+#if ABACUS_DSP
 extension Invocation {
-  /// Weights are in pairs, and scratch and requantisation are as the loops for pairs want them.
-  ///
-  /// - Returns: false on other cores, and for an odd number of channels.
+  /// Weights are in pairs, and there is scratch to widen rows in.
   @inline(__always)
-  func isPaired(_ stage: OutputStage, weightZeroPoint: Int32 = 0, shifts: ClosedRange<Int32> = 33...62) -> Bool {
-    #if ABACUS_DSP
+  var isPaired: Bool {
     let weights = tensor(Operands.weights)
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
-      && !has(Operands.shifts) && shifts.contains(stage.shift) && weightZeroPoint == 0
-    #else
-    return false
-    #endif
+      && !has(Operands.shifts)
   }
 }
 
-#if ABACUS_DSP
 /// Rows that lie one after the other, times weights in pairs.
 ///
 /// - Parameter row: the row of the output that the first becomes.
