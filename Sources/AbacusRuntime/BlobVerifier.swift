@@ -207,14 +207,22 @@ struct BlobVerifier {
       try require(record.units <= Limits.maximumTensorBytes)
       try require(record.unitsPerStep <= Limits.maximumTensorBytes)
       try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
+      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
       for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
         try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+        // An operator outside of loops makes all its units at once, for which a block has no room.
+        try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
       }
       let status = unsafe withUnsafePointer(to: kernelCall(index)) { call in
         unsafe abacus_dispatch_check(UInt32(record.opcode), call)
       }
       if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
     }
+  }
+
+  private func continuesLoop(_ index: Int) -> Bool {
+    if index >= Int(truncatingIfNeeded: blob.header.operatorCount) { return false }
+    return unsafe blob.operatorRecord(index).pointee.flags == OperatorRecord.Flags.continuesLoop
   }
 
   /// An operator in a loop takes the blocks of the one before it.
