@@ -11,6 +11,7 @@ import numpy as np
 TYPES = {1: np.dtype("<i1"), 2: np.dtype("<u1"), 3: np.dtype("<i2"), 4: np.dtype("<i4")}
 CONSTANT, STATE = 2, 3
 EMPTY = 0xFFFF
+PAIRED = 4
 
 
 class Tensor:
@@ -88,6 +89,10 @@ def name(section, index):
 def unblocked(values, tensor):
     """Weights [N, K] out of blocks of nr x kr."""
     n, k = tensor.shape[0], tensor.count // tensor.shape[0]
+    if tensor.layout == PAIRED:
+        # Of a block: k % 2, k / 2, n % 2.
+        blocks = values.reshape(-(-n // 2), -(-k // 4), 2, 2, 2).transpose(0, 4, 1, 3, 2)
+        return blocks.reshape(-(-n // 2) * 2, -1)[:n, :k]
     nr, kr = tensor.block_rows, tensor.block_columns
     blocks = values.reshape(-(-n // nr), -(-k // kr), nr, kr).transpose(0, 2, 1, 3)
     return blocks.reshape(blocks.shape[0] * nr, -1)[:n, :k]

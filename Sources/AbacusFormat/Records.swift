@@ -127,6 +127,8 @@ public enum Layout: UInt8, Sendable {
   case twoOfFour
   /// Block-sparse rows of groups of 16 (reserved for mixed precision).
   case blockSparse
+  /// A matrix [N, K] in pairs of channels, as ``PairedLayout`` says.
+  case paired
 }
 
 /// One tensor: 48 bytes.

@@ -8,10 +8,14 @@ public struct PackOptions: Sendable {
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
   public var blockRows = 1
   public var blockColumns = 1
+  /// Weights in pairs of channels, where an operator takes them: fastest on cores with SMLAD (Cortex-M4,
+  /// M7), slow elsewhere.
+  public var pairsChannels = false
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
-  public var rowsInLoop = 2
+  /// Unless it is said, as many as the product's loops take at once.
+  public var rowsInLoop: Int?
   /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
   public var arithmetic = Arithmetic()
   /// Names of the classes of a classifier, stored with the model.
@@ -35,7 +39,7 @@ public enum Packer {
   /// - Throws: `PackError` naming the node that cannot be expressed and what would be right.
   public static func pack(_ graph: Graph, options: PackOptions = PackOptions()) throws -> PackedModel {
     let lowered = try Lowering.lower(graph.normalized().exposing(options.exposed), options: options)
-    let program = LoopFormation.form(lowered, unitsInLoop: options.rowsInLoop)
+    let program = LoopFormation.form(lowered, unitsInLoop: options.rowsInLoop ?? (options.pairsChannels ? 3 : 2))
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }

@@ -123,8 +123,11 @@ struct BlobVerifier {
     switch layout {
     case .plain:
       try require(tensor.blockRows == 1 && tensor.blockColumns == 1)
-    case .blocked:
+    case .blocked, .paired:
       try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
+      if layout == .paired {
+        try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
+      }
     case .twoOfFour, .blockSparse:
       throw .unsupportedOperator
     }
@@ -132,12 +135,12 @@ struct BlobVerifier {
     for dimension in 0..<Limits.maximumRank {
       var extent = tensor.dims[dimension]
       try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
-      if layout == .blocked && dimension == 0 {
+      if layout != .plain && dimension == 0 {
         extent = try roundUp(extent, UInt32(tensor.blockRows))
       }
       elements = try product(elements, extent)
     }
-    if layout == .blocked {
+    if layout != .plain {
       let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
       elements = try product(rows, try roundUp(elements / rows, UInt32(tensor.blockColumns)))
     }
@@ -204,14 +207,22 @@ struct BlobVerifier {
       try require(record.units <= Limits.maximumTensorBytes)
       try require(record.unitsPerStep <= Limits.maximumTensorBytes)
       try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
+      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
       for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
         try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+        // An operator outside of loops makes all its units at once, for which a block has no room.
+        try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
       }
       let status = unsafe withUnsafePointer(to: kernelCall(index)) { call in
         unsafe abacus_dispatch_check(UInt32(record.opcode), call)
       }
       if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
     }
+  }
+
+  private func continuesLoop(_ index: Int) -> Bool {
+    if index >= Int(truncatingIfNeeded: blob.header.operatorCount) { return false }
+    return unsafe blob.operatorRecord(index).pointee.flags == OperatorRecord.Flags.continuesLoop
   }
 
   /// An operator in a loop takes the blocks of the one before it.

@@ -77,7 +77,7 @@ public func abacus_run(_ session: UnsafeMutablePointer<abacus_session>?) -> abac
   guard unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
   guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
   if unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin { return ABACUS_LENGTH_LIMIT }
-  while unsafe opened.pointee.step() {}
+  unsafe opened.pointee.run()
   return ABACUS_OK
 }
 

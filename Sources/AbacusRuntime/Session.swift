@@ -32,10 +32,17 @@ struct Session {
   /// Nothing of the next run is executed yet.
   var isBetweenRuns: Bool { nextOperator == 0 && nextUnit == 0 }
 
+  /// Executes what is left of a run. Operators that are not part of a loop are executed as a whole.
+  mutating func run() {
+    while advance(isWhole: true) {}
+  }
+
   /// Executes one slice of one operator. False when the run is complete; the next step then
   /// starts a new run.
-  mutating func step() -> Bool {
-    if nextOperator < blob.header.operatorCount { runSlice() }
+  mutating func step() -> Bool { advance(isWhole: false) }
+
+  private mutating func advance(isWhole: Bool) -> Bool {
+    if nextOperator < blob.header.operatorCount { runSlice(isWhole: isWhole) }
     if nextOperator < blob.header.operatorCount { return true }
     nextOperator = 0
     if blob.header.positionTensor != 0 {
@@ -44,11 +51,14 @@ struct Session {
     return false
   }
 
-  private mutating func runSlice() {
+  private mutating func runSlice(isWhole: Bool) {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
-    let end = unsafe min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
+    let isAlone = isWhole && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
+    let end =
+      unsafe isAlone
+      ? record.pointee.units : min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
     unsafe call.first_unit = nextUnit
     unsafe call.end_unit = end
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)

@@ -10,33 +10,44 @@ import CAbacus
 @safe
 public struct Elements<Element: BitwiseCopyable> {
   @usableFromInline let base: UnsafePointer<Element>
-  @usableFromInline let count: Int
+  #if DEBUG
+  @usableFromInline let limit: Int
+  #else
+  /// Not known: only assertions ask, which such builds do without. A view then is one register.
+  @usableFromInline var limit: Int { 0 }
+  #endif
 
   @inline(__always)
   init(base: UnsafePointer<Element>, count: Int) {
     unsafe self.base = base
-    self.count = count
+    #if DEBUG
+    limit = count
+    #endif
   }
 
   @inline(__always)
   subscript(index: Int) -> Element {
-    assert(index >= 0 && index < count)
+    assert(index >= 0 && index < limit)
     return unsafe base[index]
   }
 
   /// The elements from `start` on.
   @inline(__always)
   func dropping(_ start: Int) -> Elements {
-    assert(start >= 0 && start <= count)
-    return unsafe Elements(base: base + start, count: count &- start)
+    assert(start >= 0 && start <= limit)
+    return unsafe Elements(base: base + start, count: limit &- start)
   }
+
+  /// These elements begin where others of the same tensor do not yet.
+  @inline(__always)
+  func isBefore(_ other: Elements) -> Bool { unsafe base != other.base }
 }
 
 extension Elements where Element == Int8 {
   /// Four elements from `index` on, at any address, the first in the lowest byte.
   @inline(__always)
   func word(_ index: Int) -> UInt32 {
-    assert(index >= 0 && index &+ 4 <= count)
+    assert(index >= 0 && index &+ 4 <= limit)
     return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
   }
 }
@@ -45,7 +56,7 @@ extension Elements where Element == Int16 {
   /// Two elements from `index` on, at any address, the first in the lower half.
   @inline(__always)
   func word(_ index: Int) -> UInt32 {
-    assert(index >= 0 && index &+ 2 <= count)
+    assert(index >= 0 && index &+ 2 <= limit)
     return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
   }
 }
@@ -54,36 +65,43 @@ extension Elements where Element == Int16 {
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {
   @usableFromInline let base: UnsafeMutablePointer<Element>
-  @usableFromInline let count: Int
+  #if DEBUG
+  @usableFromInline let limit: Int
+  #else
+  /// Not known: only assertions ask, which such builds do without. A view then is one register.
+  @usableFromInline var limit: Int { 0 }
+  #endif
 
   @inline(__always)
   init(base: UnsafeMutablePointer<Element>, count: Int) {
     unsafe self.base = base
-    self.count = count
+    #if DEBUG
+    limit = count
+    #endif
   }
 
   @inline(__always)
   subscript(index: Int) -> Element {
     get {
-      assert(index >= 0 && index < count)
+      assert(index >= 0 && index < limit)
       return unsafe base[index]
     }
     nonmutating set {
-      assert(index >= 0 && index < count)
+      assert(index >= 0 && index < limit)
       unsafe base[index] = newValue
     }
   }
 
   @inline(__always)
   func dropping(_ start: Int) -> MutableElements {
-    assert(start >= 0 && start <= count)
-    return unsafe MutableElements(base: base + start, count: count &- start)
+    assert(start >= 0 && start <= limit)
+    return unsafe MutableElements(base: base + start, count: limit &- start)
   }
 
   /// The same elements, to read.
   @inline(__always)
   var readOnly: Elements<Element> {
-    unsafe Elements(base: UnsafePointer(base), count: count)
+    unsafe Elements(base: UnsafePointer(base), count: limit)
   }
 }
 
@@ -153,6 +171,11 @@ public struct Invocation {
       ? call.pointee.constants! : UnsafeRawPointer(call.pointee.arena!)
     return unsafe Elements(
       base: (base + offset).assumingMemoryBound(to: Element.self), count: count)
+  }
+
+  /// How many elements of a type an operand's bytes are.
+  func storedCount<Element>(_ slot: Int, _: Element.Type) -> Int {
+    Int(truncatingIfNeeded: tensor(slot).byteCount) / MemoryLayout<Element>.size
   }
 
   /// Elements of an operand in the arena.

@@ -34,11 +34,17 @@ struct Pack: ParsableCommand {
   @Option(help: ArgumentHelp("A text file with one class name a line, stored with the model.", valueName: "file"))
   var labels: String?
 
-  @Option(help: ArgumentHelp("Rows that go through a loop of operators at a time: more are faster and take more RAM.", valueName: "n"))
-  var rowsInLoop = 2
+  @Option(help: ArgumentHelp("Rows that go through a loop of operators at a time: more are faster and take more RAM. 2, or 3 for pairs, unless given.", valueName: "n"))
+  var rowsInLoop: Int?
 
   @Option(help: ArgumentHelp("A tensor, by name, that becomes an output in addition, to look inside.", valueName: "name"))
   var expose: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7). Every CPU runs both.",
+      valueName: "layout"))
+  var layout = Layout.rows
 
   @Flag(help: "Leave out names and metadata.")
   var strip = false
@@ -46,8 +52,12 @@ struct Pack: ParsableCommand {
   @Flag(help: "Print the summary as JSON.")
   var json = false
 
+  enum Layout: String, ExpressibleByArgument, CaseIterable {
+    case rows, pairs
+  }
+
   func validate() throws {
-    guard (1...4096).contains(rowsInLoop) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
+    guard (1...4096).contains(rowsInLoop ?? 1) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
   }
 
   func run() throws {
@@ -67,6 +77,7 @@ struct Pack: ParsableCommand {
   private func pack(_ graph: Graph) throws -> PackedModel {
     var options = PackOptions()
     options.strip = strip
+    options.pairsChannels = layout == .pairs
     options.rowsInLoop = rowsInLoop
     options.exposed = expose
     if let labels {

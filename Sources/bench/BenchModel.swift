@@ -66,20 +66,45 @@ struct BenchModel: Sendable {
 
   private static let calibrationImages = Places.fashion("train-images-idx3")
 
-  func pack() throws -> PackedModel {
+  /// The model as a graph of integers, which every layout of weights can be packed from.
+  struct Quantized {
+    fileprivate var graph: Graph
+    fileprivate var training: PostTraining
+    private var packed: [Bool: PackedModel] = [:]
+
+    fileprivate init(_ graph: Graph, _ training: PostTraining) {
+      self.graph = graph
+      self.training = training
+    }
+
+    /// - Parameter board: nil for this machine.
+    mutating func pack(for board: Board?) throws -> PackedModel {
+      let pairs = board?.wantsPairs ?? false
+      if let known = packed[pairs] { return known }
+      training.pack.pairsChannels = pairs
+      let result = try training.pack(graph)
+      packed[pairs] = result
+      return result
+    }
+  }
+
+  func quantized() throws -> Quantized {
     let graph = try ModelFile.load(source)
     var training = PostTraining()
+    func calibrated(_ samples: String) throws -> Quantized {
+      let (graph, calibration) = try training.calibrate(graph, samples: samples)
+      return Quantized(try training.integers(graph, calibration), training)
+    }
     switch recipe {
-    case .asItIs:
-      return try Packer.pack(graph)
+    case .asItIs: return Quantized(graph, training)
     case .images(let pixels):
       training.pixels = pixels
       training.sampleLimit = 256
-      return try training.pack(graph, samples: Self.calibrationImages)
+      return try calibrated(Self.calibrationImages)
     case .text(let text, let tokenizer, let context):
       training.context = context
       training.tokenizer = try TokenizerFile.read(tokenizer)
-      return try training.pack(graph, samples: text)
+      return try calibrated(text)
     }
   }
 

@@ -58,9 +58,12 @@ struct Measure: ParsableCommand {
     let report = Report()
     for model in BenchModel.all where modelNames.isEmpty || modelNames.contains(model.name) {
       try report.needing(model) {
-        let packed = try model.pack()
-        for board in boards { try BoardMeasurement(board, measuresOperators: operators).add(model, packed, to: report) }
-        if measuresHost { try HostMeasurement().add(model, packed, to: report) }
+        var quantized = try model.quantized()
+        for board in boards {
+          let packed = try quantized.pack(for: board)
+          try BoardMeasurement(board, measuresOperators: operators).add(model, packed, to: report)
+        }
+        if measuresHost { try HostMeasurement().add(model, try quantized.pack(for: nil), to: report) }
       }
     }
     if compare {

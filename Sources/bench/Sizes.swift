@@ -41,7 +41,8 @@ struct Sizes: ParsableCommand {
   func run() throws {
     guard let model = BenchModel.all.first(where: { $0.name == self.model }) else { return }
     if let missing = model.needs.first(where: { !Places.exists($0) }) { throw PackError(.file, "\(missing) is not here") }
-    let packed = try model.pack()
+    var quantized = try model.quantized()
+    let packed = try quantized.pack(for: try Board.named(board))
     let operators = try BlobDescription(packed.blob, name: model.name).neededOperators
     func image(_ project: Project) throws -> FirmwareImage {
       let builder = FirmwareBuilder(board: try Board.named(board), in: project)

@@ -109,7 +109,8 @@ public struct BoundsCertificate {
       let channel =
         isDepthwise
         ? position % count
-        : position / perGroupOfRows * groupRows + position % group / Int(record.blockColumns)
+        : position / perGroupOfRows * groupRows
+          + (record.layout == Layout.paired.rawValue ? position % 2 : position % group / Int(record.blockColumns))
       if channel < count { sums[channel] += Int64(code.magnitude) + Int64(zero.magnitude) }
     }
     return (0..<count).map { Int64(biases[2 * $0].magnitude) + input * sums[$0] }.max()

@@ -105,24 +105,38 @@ extension Lowering {
     }
   }
 
+  /// How the weights of an operator lie.
+  enum WeightLayout {
+    case rowMajor
+    /// In blocks as the options say.
+    case blocked
+    case paired
+  }
+
   /// Adds the operands that every product with constant weights has.
   func attach(
     _ folded: FoldedWeights, weights: Tensor, shape: [Int], _ codes: [Int], to step: inout Program.Step,
-    blocked: Bool
+    _ layout: WeightLayout
   ) {
     let channels = folded.bias.count
-    let index: Program.TensorIndex
-    if blocked && (options.blockRows > 1 || options.blockColumns > 1) {
-      let (rows, columns) = (options.blockRows, options.blockColumns)
-      index = addConstant(
-        weights.name, shape: shape, type: .int8,
-        blockedLayout(codes, rows: shape[0], blockRows: rows, blockColumns: columns))
+    let bytes =
+      switch layout {
+      case .rowMajor: codes.map { UInt8(truncatingIfNeeded: $0) }
+      case .blocked:
+        blockedLayout(codes, rows: shape[0], blockRows: options.blockRows, blockColumns: options.blockColumns)
+      case .paired: pairedLayout(codes, rows: shape[0])
+      }
+    let index = addConstant(weights.name, shape: shape, type: .int8, bytes)
+    switch layout {
+    case .rowMajor: break
+    case .blocked:
       program.tensors[index].layout = .blocked
-      program.tensors[index].blockRows = rows
-      program.tensors[index].blockColumns = columns
-    } else {
-      index = addConstant(
-        weights.name, shape: shape, type: .int8, codes.map { UInt8(truncatingIfNeeded: $0) })
+      program.tensors[index].blockRows = options.blockRows
+      program.tensors[index].blockColumns = options.blockColumns
+    case .paired:
+      program.tensors[index].layout = .paired
+      program.tensors[index].blockRows = Int(PairedLayout.rows)
+      program.tensors[index].blockColumns = Int(PairedLayout.columns)
     }
     step.operands[Operands.weights] = index
     step.operands[Operands.channels] = addConstant(
@@ -132,6 +146,31 @@ extension Lowering {
         "\(weights.name), shifts", shape: [channels], type: .uint8, shifts)
     }
     step.accumulatorBound = folded.bound
+  }
+
+  /// The layout that the options ask for, as far as the operator's loops take it.
+  ///
+  /// - Parameter takesPairs: the loops for pairs of channels take requantisation and types.
+  func weightLayout(_ folded: FoldedWeights, depth: Int, takesPairs: Bool) -> WeightLayout {
+    if options.pairsChannels && takesPairs && folded.bias.count % 2 == 0 && folded.multipliers.shifts == nil
+      && depth <= Int(PairedLayout.maximumDepth)
+    {
+      return .paired
+    }
+    return options.blockRows > 1 || options.blockColumns > 1 ? .blocked : .rowMajor
+  }
+
+  /// The same for an int8 layer.
+  private func weightLayout(_ folded: FoldedWeights, depth: Int, _ stage: OutputStage) -> WeightLayout {
+    weightLayout(
+      folded, depth: depth, takesPairs: PairedLayout.takes(stage, weightZeroPoint: folded.zeroPoint))
+  }
+
+  /// Scratch for rows that are widened for weights in pairs.
+  func addScratch(for layout: WeightLayout, depth: Int, rows: Int, to step: inout Program.Step) {
+    guard layout == .paired else { return }
+    step.operands[Operands.scratch] = addScratch(
+      bytes: Int(PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))), origin: step.origin)
   }
 
   // MARK: Fully connected
@@ -175,12 +214,13 @@ extension Lowering {
       channelOf: { $0 / depth })
     var step = Program.Step(.fullyConnected, origin: node.origin)
     step.operands = [Operands.input: input.index, Operands.output: output.index]
-    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    let outputStage = stage(output, activation, shift: folded.multipliers.shift)
+    let layout = weightLayout(folded, depth: depth, outputStage)
+    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
     step.parameters = littleEndianBytes(
-      FullyConnectedParameters(
-        stage: stage(output, activation, shift: folded.multipliers.shift),
-        weightZeroPoint: folded.zeroPoint))
+      FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
     step.units = rows
+    addScratch(for: layout, depth: depth, rows: rows, to: &step)
     step.rowSlots = [Operands.output, Operands.input]
     step.multiplyAccumulates = UInt64(rows * channels * depth)
     program.steps.append(step)
@@ -248,17 +288,19 @@ extension Lowering {
       groups == 1 && input.elementCount == input.shape[0] * depth && output.shape[1] == 1
       && output.shape[2] == 1 && window.padBefore == [0, 0] && window.padAfter == [0, 0]
     let outputStage = stage(output, activation, shift: folded.multipliers.shift)
+    let layout = groups == 1 ? weightLayout(folded, depth: depth, outputStage) : .rowMajor
     var step: Program.Step
     if coversInput {
       // The window is the whole image: a fully connected layer.
       step = Program.Step(.fullyConnected, origin: node.origin)
-      attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+      attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
       step.parameters = littleEndianBytes(
         FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
       step.units = input.shape[0]
+      addScratch(for: layout, depth: depth, rows: step.units, to: &step)
     } else {
       step = Program.Step(.convolution, origin: node.origin)
-      attach(folded, weights: weights, shape: shape, codes, to: &step, blocked: true)
+      attach(folded, weights: weights, shape: shape, codes, to: &step, layout)
       step.parameters = littleEndianBytes(
         ConvolutionParameters(
           window: record(window), stage: outputStage, inputZeroPoint: Int32(input.zeroPoint),
@@ -267,8 +309,14 @@ extension Lowering {
       let isPointwise =
         window.size == [1, 1] && window.strides == [1, 1] && window.padBefore == [0, 0] && groups == 1
         && input.shape[1...2] == output.shape[1...2]
-      if !isPointwise {
-        step.operands[Operands.scratch] = addScratch(bytes: 2 * ((depth + 3) & ~3), origin: node.origin)
+      if isPointwise {
+        addScratch(for: layout, depth: depth, rows: 3, to: &step)
+      } else {
+        var bytes = 2 * ((depth + 3) & ~3)
+        if layout == .paired {
+          bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))
+        }
+        step.operands[Operands.scratch] = addScratch(bytes: bytes, origin: node.origin)
       }
     }
     step.operands[Operands.input] = input.index
@@ -311,7 +359,7 @@ extension Lowering {
       channelOf: { $0 % channels })
     var step = Program.Step(.depthwiseConvolution, origin: node.origin)
     step.operands = [Operands.input: input.index, Operands.output: output.index]
-    attach(folded, weights: weights, shape: [height, width, channels], codes, to: &step, blocked: false)
+    attach(folded, weights: weights, shape: [height, width, channels], codes, to: &step, .rowMajor)
     step.parameters = littleEndianBytes(
       ConvolutionParameters(
         window: record(window), stage: stage(output, activation, shift: folded.multipliers.shift),
@@ -334,6 +382,18 @@ extension Lowering {
     }
     return weights
   }
+}
+
+/// A row-major [N, K] matrix as ``PairedLayout`` has it.
+func pairedLayout(_ codes: [Int], rows: Int) -> [UInt8] {
+  let depth = codes.count / rows
+  let quads = (depth + 3) / 4
+  var bytes = [UInt8](repeating: 0, count: (rows + 1) / 2 * quads * 8)
+  for (position, code) in codes.enumerated() {
+    let (n, k) = (position / depth, position % depth)
+    bytes[(n / 2 * quads + k / 4) * 8 + PairedLayout.offset(row: n, column: k)] = UInt8(truncatingIfNeeded: code)
+  }
+  return bytes
 }
 
 /// `[N/nr][K/kr][nr][kr]` of a row-major [N, K] matrix, padded with zeros.

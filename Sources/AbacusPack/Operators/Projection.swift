@@ -55,10 +55,14 @@ extension Lowering {
       step.rowSlots.insert(Operands.second)
       if residual.type == output.type { step.inPlaceSlots = [Operands.second] }
     }
-    attach(
-      FoldedWeights(
-        multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0),
-      weights: weights, shape: [channels, depth], codes, to: &step, blocked: true)
+    let folded = FoldedWeights(
+      multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0)
+    let takesPairs = PairedLayout.takes(
+      parameters, ProjectVariant(rawValue: step.variant), output: output.type.rawValue,
+      residual: (residual ?? output).type.rawValue)
+    let layout = weightLayout(folded, depth: depth, takesPairs: takesPairs)
+    attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
+    addScratch(for: layout, depth: depth, rows: rows, to: &step)
     step.parameters = littleEndianBytes(parameters)
     step.units = rows
     step.multiplyAccumulates = UInt64(rows * channels * depth)

@@ -93,6 +93,18 @@ struct Checker {
     if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
   }
 
+  /// Scratch in which rows are widened for weights in pairs of channels; without it the operator is slower.
+  ///
+  /// - Parameter bytes: so many for rows of `depth` elements.
+  func pairedScratch(
+    _ weights: TensorRecord, depth: UInt32, _ bytes: (UInt32) -> UInt32
+  ) throws(Status) {
+    guard weights.layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
+    try require(depth <= PairedLayout.maximumDepth)
+    try require(try count(Operands.scratch) >= bytes(depth))
+    try require(call.tensor(Operands.scratch).placement != Placement.constant.rawValue)
+  }
+
   func elements(_ tensor: TensorRecord) -> UInt32 {
     UInt32(truncatingIfNeeded: tensor.elementCount)
   }

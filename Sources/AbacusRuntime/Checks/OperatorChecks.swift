@@ -19,6 +19,7 @@ public func checkFullyConnected(_ call: UnsafePointer<abacus_kernel_call>) -> ab
     try require(try product(rows, weights.dims[0]) == check.elements(output))
     try check.channels(weights.dims[0])
     try check.units(rows)
+    try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
   }
 }
 
@@ -40,10 +41,15 @@ public func checkConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacu
     try require(weights.dims[0] % groups == 0)
     try check.channels(weights.dims[0])
     let geometry = WindowGeometry(p.window, input: input, output: output)
-    if !(geometry.isPointwise && groups == 1) {
-      let depth = try product(try product(weights.dims[1], weights.dims[2]), weights.dims[3])
+    let depth = try product(try product(weights.dims[1], weights.dims[2]), weights.dims[3])
+    if geometry.isPointwise && groups == 1 {
+      try check.pairedScratch(weights, depth: depth) { PairedLayout.scratchBytes(depth: $0, rows: 3) }
+    } else {
       let scratch = try check.output(Operands.scratch)
       try require(check.elements(scratch) >= (try product(try roundUp(depth, 4), 2)))
+      try check.pairedScratch(weights, depth: depth) {
+        PairedLayout.gatherBytes(depth: $0, channels: weights.dims[3])
+      }
     }
   }
 }

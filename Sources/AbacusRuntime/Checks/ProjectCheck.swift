@@ -25,6 +25,7 @@ public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
     try require(try product(rows, weights.dims[0]) == check.elements(output))
     try check.channels(weights.dims[0])
     try check.units(rows)
+    try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
     if variant == .plain { return }
 
     let type = try check.type(Operands.second, oneOf: .int8, .int16)

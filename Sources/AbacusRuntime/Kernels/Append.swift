@@ -18,7 +18,7 @@ private func append<Element: BitwiseCopyable>(_ call: Invocation, _: Element.Typ
   let length = Int(truncatingIfNeeded: call.parameters(AppendParameters.self).rowLength)
   let rows: Elements<Element> = call.elements(Operands.input)
   let state: MutableElements<Element> = call.mutableElements(Operands.output)
-  let capacity = state.count / length
+  let capacity = call.storedCount(Operands.output, Element.self) / length
   let position = call.position
   for unit in call.units {
     let row = position &+ unit

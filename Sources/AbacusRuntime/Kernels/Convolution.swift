@@ -26,6 +26,20 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
+  #if ABACUS_DSP
+  if groups == 1 && call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    if !geometry.isPointwise {
+      return convolvePaired(
+        call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), depth: depth,
+        channels: channels)
+    }
+    let first = call.units.lowerBound &* geometry.outputWidth
+    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    return multiplyPaired(
+      call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
+      channels: channels, to: &sink, row: first)
+  }
+  #endif
   if geometry.isPointwise && groups == 1 {
     // Pixels follow each other in memory, so rows of pixels need not end a pair.
     let first = call.units.lowerBound &* geometry.outputWidth

@@ -23,7 +23,7 @@ private func copy<Element: FixedWidthInteger & BitwiseCopyable>(_ call: Invocati
 
   if call.record.variant == CopyVariant.filled.rawValue && call.units.lowerBound == 0 {
     let fill = Element(truncatingIfNeeded: p.fill)
-    for i in 0..<destination.count { destination[i] = fill }
+    for i in 0..<call.storedCount(Operands.output, Element.self) { destination[i] = fill }
   }
   for unit in call.units {
     var rest = unit

@@ -21,6 +21,14 @@ private func fullyConnected(_ call: Invocation) {
   var source = (first &- call.origin(Operands.input)) &* depth
   var target = (first &- call.origin(Operands.output)) &* channels
 
+  #if ABACUS_DSP
+  if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    return multiplyPaired(
+      call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
+      row: first &- call.origin(Operands.output))
+  }
+  #endif
   var row = first
   while row &+ 1 < last {
     product.two(

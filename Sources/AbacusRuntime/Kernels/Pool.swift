@@ -69,6 +69,7 @@ private func averagePool(_ call: Invocation) {
     p.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
   let input: Elements<Int8> = call.elements(Operands.input)
   let reciprocals: Elements<Int32> = call.elements(Operands.weights)
+  let isCommon = call.storedCount(Operands.weights, Int32.self) == 1
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
   for unit in call.units {
@@ -76,7 +77,7 @@ private func averagePool(_ call: Invocation) {
     for x in 0..<geometry.outputWidth {
       let taps = Taps(geometry, y: unit % geometry.outputHeight, x: x)
       let count = taps.count
-      let multiplier = reciprocals[reciprocals.count == 1 ? 0 : max(count &- 1, 0)]
+      let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
       let offset = Int32(truncatingIfNeeded: count) &* p.inputZeroPoint
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
       for channel in 0..<geometry.channels {

@@ -13,11 +13,20 @@ public func runProject(_ call: UnsafePointer<abacus_kernel_call>) {
   }
 }
 
-private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+#if ABACUS_DSP
+private typealias ProjectElement = ProductElement & WidenedElement
+#else
+private typealias ProjectElement = ProductElement
+#endif
+
+private func project<Source: ProjectElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
+  #if ABACUS_DSP
+  if projectPaired(call, input, depth: depth, channels: record.extent(0)) { return }
+  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
@@ -33,6 +42,36 @@ private func project<Source: ProductElement>(_ call: Invocation, _: Source.Type)
     row = row &+ 1
   }
 }
+
+#if ABACUS_DSP
+/// Weights in pairs, with outputs and residuals as they usually are. False for others.
+private func projectPaired<Source: WidenedElement>(
+  _ call: Invocation, _ input: Elements<Source>, depth: Int, channels: Int
+) -> Bool {
+  let parameters = call.parameters(ProjectParameters.self)
+  let output = call.tensor(Operands.output).elementType
+  let hasResidual = call.record.variant != ProjectVariant.plain.rawValue
+  guard call.isPaired,
+    PairedLayout.takes(
+      parameters, ProjectVariant(rawValue: call.record.variant), output: output,
+      residual: hasResidual ? call.tensor(Operands.second).elementType : output)
+  else { return false }
+  let first = call.units.lowerBound
+  let source = input.dropping((first &- call.origin(Operands.input)) &* depth)
+  let target = first &- call.origin(Operands.output)
+  func multiply<Sink: PairSink>(to sink: Sink) -> Bool {
+    var sink = sink
+    multiplyPaired(
+      call, source, rows: call.units.count, depth: depth, channels: channels, to: &sink, row: target)
+    return true
+  }
+  if PairedLayout.isWide(parameters.stage) { return multiply(to: WideSink(call, parameters, channelCount: channels)) }
+  if output == ElementType.int16.rawValue {
+    return multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
+  }
+  return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
+}
+#endif
 
 /// What becomes of the sums of products.
 private struct Projection {

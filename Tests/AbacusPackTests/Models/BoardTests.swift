@@ -45,6 +45,23 @@ import Testing
     }
   }
 
+  /// The same with weights in pairs of channels, on the cores that have loops for them.
+  @Test(arguments: ["mps2-an386", "mps2-an500"])
+  func computesTheSameBytesWithPairs(_ name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    var options = PackOptions()
+    options.pairsChannels = true
+    var random = SeededGenerator(state: 8)
+    for model in ModelCase.available {
+      let host = try Model(try Packer.pack(try model.graph).blob)
+      let sample = host.inputs.map { input in (0..<input.byteCount).map { _ in UInt8.random(in: 0...255, using: &random) } }
+      let result = try emulator.run(
+        blob: try Packer.pack(try model.graph, options: options).blob, samples: [sample])
+      #expect(result.outputs == [try host(sample)], "\(model.name)")
+      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(model.name)")
+    }
+  }
+
   /// Steps on a board: as many as the blob has, the same bytes, and about as many instructions as a run.
   @Test func measuresStepByStep() throws {
     let packed = try Packer.pack(try ModelCase.ours[0].graph)

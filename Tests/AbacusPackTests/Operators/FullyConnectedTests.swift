@@ -133,4 +133,8 @@ func expectBlockedLayoutsAgree(_ test: TestGraph, sourceLocation: SourceLocation
       #expect(blocked == plain, "blocks of \(rows) x \(columns)", sourceLocation: sourceLocation)
     }
   }
+  var options = PackOptions()
+  options.pairsChannels = true
+  let paired = try Execution.run(test.graph, test.inputCodes, options: options)
+  #expect(paired == plain, "pairs", sourceLocation: sourceLocation)
 }

@@ -18,6 +18,11 @@ import Testing
     var channels = 1
     var blocks = (rows: 1, columns: 1)
     var hasShifts = false
+    /// Weights in pairs of channels, with scratch to widen rows in.
+    var isPaired = false
+    /// Random unless given.
+    var shift: ClosedRange<Int>?
+    var hasZeroPoints = true
 
     /// Adds the step; the residual, if not constant, is one more input.
     func add(to program: inout GoldenProgram, _ random: inout RandomCodes, _ label: String) {
@@ -28,12 +33,13 @@ import Testing
       }
       let shift = input == .int16 ? 41 : 37
       let shifts = hasShifts ? (0..<channels).map { _ in random.number(26...shift) } : nil
-      var p = ProjectParameters(stage: random.stage(output, shift: random.number(28...shift)))
+      var p = ProjectParameters(stage: random.stage(output, shift: random.number(self.shift ?? 28...shift)))
+      if !hasZeroPoints { p.stage.zeroPoint = 0 }
       var operands: [Int: Program.TensorIndex] = [:]
       var addends: [Int] = []
       if variant != .plain {
         addends = random.codes(rows * channels, residual)
-        p.residualZeroPoint = Int32(random.number(-100...100))
+        p.residualZeroPoint = hasZeroPoints ? Int32(random.number(-100...100)) : 0
         p.residualMultiplier = Int32(random.number(-1 << 30...1 << 30))
         p.residualShift = Int32(random.number(22...38))
         p.branchMultiplier = Int32(random.number(1 << 29...Int(Int32.max)))
@@ -44,11 +50,19 @@ import Testing
       }
       let wanted = IntegerReference.project(
         x, weights: weights, channels: constants, shifts: shifts, residual: addends, variant, p)
+      let codes = weights.flatMap { $0 }
       let matrix = program.hand.constant(
         [channels, depth], .int8,
-        blockedLayout(
-          weights.flatMap { $0 }, rows: channels, blockRows: blocks.rows, blockColumns: blocks.columns))
-      if blocks != (1, 1) {
+        isPaired
+          ? pairedLayout(codes, rows: channels)
+          : blockedLayout(codes, rows: channels, blockRows: blocks.rows, blockColumns: blocks.columns))
+      if isPaired {
+        program.hand.program.tensors[matrix].layout = .paired
+        program.hand.program.tensors[matrix].blockRows = 2
+        program.hand.program.tensors[matrix].blockColumns = 4
+        let bytes = PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))
+        operands[Operands.scratch] = program.hand.scratch([Int(bytes)], .int8)
+      } else if blocks != (1, 1) {
         program.hand.program.tensors[matrix].layout = .blocked
         program.hand.program.tensors[matrix].blockRows = blocks.rows
         program.hand.program.tensors[matrix].blockColumns = blocks.columns

@@ -9,6 +9,7 @@ struct WeightMatrix {
   let depth: Int
   let blockRows: Int
   let blockColumns: Int
+  private let isPaired: Bool
   /// Bytes from one group of `blockRows` rows to the next.
   let groupStride: Int
 
@@ -18,6 +19,7 @@ struct WeightMatrix {
     self.depth = depth
     blockRows = Int(truncatingIfNeeded: record.blockRows)
     blockColumns = Int(truncatingIfNeeded: record.blockColumns)
+    isPaired = record.layout == Layout.paired.rawValue
     let paddedDepth = (depth &+ blockColumns &- 1) / blockColumns &* blockColumns
     groupStride = paddedDepth &* blockRows
   }
@@ -33,6 +35,7 @@ struct WeightMatrix {
   /// `sum_k x[k] * w[n, k]` for any block size.
   @inline(never)
   func dotProduct<Element: ProductElement>(row n: Int, _ x: Elements<Element>) -> Int32 {
+    if isPaired { return pairedProduct(row: n, x) }
     let group = elements.dropping(n / blockRows &* groupStride &+ n % blockRows &* blockColumns)
     var sum: Int32 = 0
     var k = 0
@@ -44,6 +47,18 @@ struct WeightMatrix {
       }
       k = k &+ blockColumns
       offset = offset &+ blockRows &* blockColumns
+    }
+    return sum
+  }
+
+  /// The same for pairs of channels.
+  @inline(never)
+  private func pairedProduct<Element: ProductElement>(row n: Int, _ x: Elements<Element>) -> Int32 {
+    let pair = elements.dropping(n / 2 &* groupStride)
+    var sum: Int32 = 0
+    for k in 0..<depth {
+      let weight = pair[k / 4 &* 8 &+ PairedLayout.offset(row: n, column: k)]
+      sum = sum &+ Int32(truncatingIfNeeded: x[k]) &* Int32(weight)
     }
     return sum
   }

@@ -1,0 +1,203 @@
+#if ABACUS_DSP
+import AbacusFormat
+import CAbacus
+
+// What becomes of the sums of products with weights in pairs of channels.
+
+/// What begins and ends the sums of two channels.
+protocol PairSink {
+  /// Rows, of up to three, whose sums are wanted.
+  var rows: Int { get }
+  func bias(_ channel: Int) -> Int32
+  /// Takes the sums of channels `channel` and `channel + 1`.
+  ///
+  /// - Parameter isOne: the sums are those of one row.
+  func store(_ sums: PairSums, channel: Int, isOne: Bool)
+  /// Ends the rows at hand.
+  func finish()
+  /// Begins with other rows.
+  mutating func move(to row: Int, rows: Int)
+}
+
+/// A type of outputs.
+protocol SaturatedElement: FixedWidthInteger, BitwiseCopyable {
+  static func saturated(_ value: Int32) -> Self
+}
+
+extension Int8: SaturatedElement {
+  @inline(__always)
+  static func saturated(_ value: Int32) -> Int8 { Int8(truncatingIfNeeded: abacus_saturate_byte(value)) }
+}
+
+extension Int16: SaturatedElement {
+  @inline(__always)
+  static func saturated(_ value: Int32) -> Int16 { Int16(truncatingIfNeeded: abacus_saturate_half(value)) }
+}
+
+/// `OutputStage` for shifts above 32, where only the high words of products count.
+private struct HighStage<Output: SaturatedElement> {
+  /// Half a step, on the grid of the high word.
+  let rounding: Int32
+  let shift: Int32
+  let zeroPoint: Int32
+  let low: Output
+  let high: Output
+
+  init(_ stage: OutputStage) {
+    rounding = 1 &<< (stage.shift &- 33)
+    shift = stage.shift &- 32
+    zeroPoint = stage.zeroPoint
+    low = Output(truncatingIfNeeded: stage.low)
+    high = Output(truncatingIfNeeded: stage.high)
+  }
+
+  /// Shift and zero point, saturated: `OutputStage.applyHigh` in another order.
+  @inline(__always)
+  func apply(_ high: Int32) -> Output { .saturated((high &+ rounding) &>> shift &+ zeroPoint) }
+
+  /// The clamp of an activation, where saturation is not all of it: seldom, because outputs of ReLU have
+  /// the zero point -128.
+  @inline(__always)
+  func clamp(_ output: MutableElements<Output>, _ count: Int) {
+    if low == .min && high == .max { return }
+    for i in 0..<count { output[i] = min(max(output[i], low), high) }
+  }
+}
+
+/// Rows of outputs.
+struct RowSink<Output: SaturatedElement>: PairSink {
+  /// Bias and multiplier of each channel.
+  private let channels: Elements<Int32>
+  private let stage: HighStage<Output>
+  private let channelCount: Int
+  private let output: MutableElements<Output>
+  private var target: MutableElements<Output>
+  private(set) var rows = 3
+
+  init(_ call: Invocation, _ stage: OutputStage, channelCount: Int) {
+    channels = call.elements(Operands.channels)
+    self.stage = HighStage(stage)
+    self.channelCount = channelCount
+    output = call.mutableElements(Operands.output)
+    target = output
+  }
+
+  @inline(__always)
+  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
+
+  @inline(__always)
+  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
+    let first = channels[2 &* channel &+ 1]
+    let second = channels[2 &* channel &+ 3]
+    let a = target.dropping(channel)
+    store(sums.a0, first, a, 0)
+    store(sums.a1, second, a, 1)
+    if isOne || rows == 1 { return }
+    let b = a.dropping(channelCount)
+    store(sums.b0, first, b, 0)
+    store(sums.b1, second, b, 1)
+    if rows == 2 { return }
+    let c = b.dropping(channelCount)
+    store(sums.c0, first, c, 0)
+    store(sums.c1, second, c, 1)
+  }
+
+  @inline(__always)
+  private func store(_ accumulator: Int32, _ multiplier: Int32, _ output: MutableElements<Output>, _ at: Int) {
+    output[at] = stage.apply(accumulator.multipliedFullWidth(by: multiplier).high)
+  }
+
+  @inline(__always)
+  func finish() { stage.clamp(target, rows &* channelCount) }
+
+  @inline(__always)
+  mutating func move(to row: Int, rows: Int) {
+    self.rows = rows
+    target = output.dropping(row &* channelCount)
+  }
+}
+
+/// Rows of outputs of 16 bits on a grid so fine that both words of products count, with a residual of 16
+/// bits added or none. There are no zero points.
+struct WideSink: PairSink {
+
+  private let channels: Elements<Int32>
+  private let channelCount: Int
+  private let multiplier: Int32
+  /// Half a step.
+  private let half: Int64
+  /// 32 less the shift.
+  private let lift: Int32
+  private let stage: OutputStage
+  private let residual: Elements<Int16>
+  /// Rows of the residual before that which belongs to the output's first.
+  private let rowsBefore: Int
+  private let output: MutableElements<Int16>
+  private var addend: Elements<Int16>
+  private var target: MutableElements<Int16>
+  private(set) var rows = 3
+
+  init(_ call: Invocation, _ parameters: ProjectParameters, channelCount: Int) {
+    channels = call.elements(Operands.channels)
+    multiplier = call.record.variant == ProjectVariant.plain.rawValue ? 0 : parameters.residualMultiplier
+    stage = parameters.stage
+    lift = 32 &- stage.shift
+    half = abacus_multiply_wide(1 &<< (stage.shift &- 17), 1 &<< 16)
+    self.channelCount = channelCount
+    // Where there is none, its multiplier is 0.
+    let slot = call.record.variant == ProjectVariant.plain.rawValue ? Operands.output : Operands.second
+    residual = call.elements(slot)
+    rowsBefore = call.origin(Operands.output) &- call.origin(slot)
+    output = call.mutableElements(Operands.output)
+    addend = residual
+    target = output
+  }
+
+  @inline(__always)
+  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
+
+  @inline(__always)
+  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
+    let first = channels[2 &* channel &+ 1]
+    let second = channels[2 &* channel &+ 3]
+    store(sums.a0, first, channel)
+    store(sums.a1, second, channel &+ 1)
+    if isOne || rows == 1 { return }
+    store(sums.b0, first, channel &+ channelCount)
+    store(sums.b1, second, channel &+ 1 &+ channelCount)
+    if rows == 2 { return }
+    store(sums.c0, first, channel &+ 2 &* channelCount)
+    store(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
+  }
+
+  /// `saturatedWeightedSum`, with two words instead of shifts of 64 bits.
+  @inline(__always)
+  private func store(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
+    let sum =
+      half &+ abacus_multiply_wide(accumulator, multiplier)
+      &+ abacus_multiply_wide(Int32(addend[at]), self.multiplier)
+    let high = Int32(truncatingIfNeeded: sum &>> 32)
+    let low = UInt32(truncatingIfNeeded: sum)
+    let lifted = high &<< lift
+    // A shift of 32, which is none of a word, in two.
+    var value = lifted | Int32(bitPattern: (low &>> 1) &>> UInt32(bitPattern: 31 &- lift))
+    if lifted &>> lift != high { value = high < 0 ? .min : .max }
+    target[at] = .saturated(value)
+  }
+
+  @inline(__always)
+  func finish() {
+    if stage.low == -0x8000 && stage.high == 0x7FFF { return }
+    for i in 0..<rows &* channelCount {
+      target[i] = Int16(truncatingIfNeeded: min(max(Int32(target[i]), stage.low), stage.high))
+    }
+  }
+
+  @inline(__always)
+  mutating func move(to row: Int, rows: Int) {
+    self.rows = rows
+    addend = residual.dropping((row &+ rowsBefore) &* channelCount)
+    target = output.dropping(row &* channelCount)
+  }
+}
+#endif
