@@ -50,6 +50,13 @@ extension Elements where Element == Int8 {
     assert(index >= 0 && index &+ 4 <= limit)
     return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt32.self)
   }
+
+  /// Two elements from `index` on, at any address, the first in the lower byte.
+  @inline(__always)
+  func half(_ index: Int) -> UInt16 {
+    assert(index >= 0 && index &+ 2 <= count)
+    return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt16.self)
+  }
 }
 
 extension Elements where Element == Int16 {
@@ -97,6 +104,10 @@ public struct MutableElements<Element: BitwiseCopyable> {
     assert(start >= 0 && start <= limit)
     return unsafe MutableElements(base: base + start, count: limit &- start)
   }
+
+  /// These elements begin where others of the same tensor do not yet.
+  @inline(__always)
+  func isBefore(_ other: MutableElements) -> Bool { unsafe base != other.base }
 
   /// The same elements, to read.
   @inline(__always)

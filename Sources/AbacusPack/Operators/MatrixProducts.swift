@@ -364,9 +364,20 @@ extension Lowering {
       ConvolutionParameters(
         window: record(window), stage: stage(output, activation, shift: folded.multipliers.shift),
         inputZeroPoint: Int32(input.zeroPoint), weightZeroPoint: folded.zeroPoint))
+    if multiplier == 1 { addLineScratch(folded, record(window), output: output.shape, to: &step) }
     step.units = output.shape[0] * output.shape[1]
     step.multiplyAccumulates = UInt64(output.elementCount * height * width)
     program.steps.append(step)
+  }
+
+  /// Scratch for the lines of ``DepthwiseLines``, where cores without vectors can use them.
+  private func addLineScratch(_ folded: FoldedWeights, _ window: Window, output: [Int], to step: inout Program.Step) {
+    let (height, width) = (UInt32(output[1]), UInt32(output[2]))
+    guard folded.zeroPoint == 0, folded.multipliers.shifts == nil, folded.multipliers.shift > 32,
+      DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
+    else { return }
+    step.operands[Operands.scratch] = addScratch(
+      bytes: Int(DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width)), origin: step.origin)
   }
 
   private func constantWeights(_ node: Node) throws -> Tensor {

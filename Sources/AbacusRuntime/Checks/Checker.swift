@@ -105,6 +105,17 @@ struct Checker {
     try require(call.tensor(Operands.scratch).placement != Placement.constant.rawValue)
   }
 
+  /// Scratch of a depthwise convolution, where there is some, holds the lines that the kernel takes for
+  /// granted.
+  func lineScratch(_ window: Window, _ output: TensorRecord) throws(Status) {
+    let (height, width) = (output.dims[1], output.dims[2])
+    guard call.has(Operands.scratch), DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
+    else { return }
+    let scratch = try self.output(Operands.scratch)
+    let bytes = DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width)
+    try require(elements(scratch) >= bytes)
+  }
+
   func elements(_ tensor: TensorRecord) -> UInt32 {
     UInt32(truncatingIfNeeded: tensor.elementCount)
   }

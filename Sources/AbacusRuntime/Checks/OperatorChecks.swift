@@ -68,6 +68,7 @@ public func checkDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>)
     try require(weights.dims[2] == output.dims[3] && output.dims[3] % input.dims[3] == 0)
     try check.window(p.window, input: input, output: output)
     try check.channels(output.dims[3])
+    try check.lineScratch(p.window, output)
   }
 }
 

@@ -55,7 +55,21 @@ private enum Prelu: BinaryKernel {
 
 @c(abacus_run_add)
 public func runAdd(_ call: UnsafePointer<abacus_kernel_call>) {
-  unsafe broadcast(Invocation(call), Add.self)
+  let call = unsafe Invocation(call)
+  if DenseAdd.suits(call.parameters(BinaryParameters.self)) { addDense(call) } else { broadcast(call, Add.self) }
+}
+
+private func addDense(_ call: Invocation) {
+  let p = call.parameters(BinaryParameters.self)
+  let a: Elements<Int8> = call.elements(Operands.input)
+  let b: Elements<Int8> = call.elements(Operands.second)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  let length = Int(truncatingIfNeeded: p.dims[5])
+  let sum = DenseAdd(p)
+  for unit in call.units {
+    let start = p.start(of: unit)
+    sum.run(a.dropping(start.a), b.dropping(start.b), output.dropping(unit &* length), length)
+  }
 }
 
 @c(abacus_run_multiply)

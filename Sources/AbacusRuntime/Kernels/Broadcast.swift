@@ -56,7 +56,7 @@ func broadcastWide<Kernel: BinaryKernel>(_ call: Invocation, _: Kernel.Type) {
 extension BinaryParameters {
   /// Where the runs of a unit begin in both inputs.
   @inline(__always)
-  fileprivate func start(of unit: Int) -> (a: Int, b: Int) {
+  func start(of unit: Int) -> (a: Int, b: Int) {
     var rest = unit
     var start = (a: 0, b: 0)
     for step in 0..<5 {

@@ -9,6 +9,23 @@ public func runDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
 }
 
 private func depthwiseConvolution(_ call: Invocation) {
+  #if ABACUS_DSP || ABACUS_SCALAR
+  if DepthwiseLineKernel.suits(call) { return convolveLines(call) }
+  #endif
+  convolveWindows(call)
+}
+
+#if ABACUS_DSP || ABACUS_SCALAR
+/// Not inlined, like the general form: the stack holds one of them at a time.
+@inline(never)
+private func convolveLines(_ call: Invocation) {
+  let kernel = DepthwiseLineKernel(call)
+  kernel.run(call.units)
+}
+#endif
+
+@inline(never)
+private func convolveWindows(_ call: Invocation) {
   let kernel = DepthwiseKernel(call)
   for unit in call.units { kernel.row(unit) }
 }
