@@ -8,13 +8,23 @@ public func runDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe depthwiseConvolution(Invocation(call))
 }
 
+@inline(__always)
 private func depthwiseConvolution(_ call: Invocation) {
+  #if ABACUS_MVE
+  if convolveVectors(call) { return }
+  #endif
+  convolveFours(call)
+}
+
+/// Four channels at a time; not inlined, so that its kernel takes no stack where it is not used.
+@inline(never)
+private func convolveFours(_ call: Invocation) {
   let kernel = DepthwiseKernel(call)
   for unit in call.units { kernel.row(unit) }
 }
 
 /// The taps of one window: which lie inside the image, and where the first of them is.
-private struct DepthwiseTaps {
+struct DepthwiseTaps {
   let rows: Range<Int>
   let columns: Range<Int>
   /// Pixel under the first tap inside.
