@@ -31,4 +31,37 @@ ABACUS_INTRINSIC int32_t abacus_multiply_add_bottom_top(uint32_t a, uint32_t b, 
 ABACUS_INTRINSIC int32_t abacus_multiply_add_top_bottom(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatb((int32_t)a, (int32_t)b, sum); }
 #endif
 
+
+#if defined(__ARM_FEATURE_MVE)
+#define __ARM_MVE_PRESERVE_USER_NAMESPACE
+#include <arm_mve.h>
+
+/* Vectors as Swift imports them: SIMD16<Int8>, SIMD8<Int16>, SIMD4<Int32>. */
+typedef int8_t abacus_bytes __attribute__((vector_size(16)));
+typedef int16_t abacus_halves __attribute__((vector_size(16)));
+typedef int32_t abacus_words __attribute__((vector_size(16)));
+
+/* VCTP: the lanes that hold one of the `count` elements that are left. */
+ABACUS_INTRINSIC uint16_t abacus_byte_lanes(uint32_t count) { return __arm_vctp8q(count); }
+ABACUS_INTRINSIC uint16_t abacus_half_lanes(uint32_t count) { return __arm_vctp16q(count); }
+ABACUS_INTRINSIC uint16_t abacus_word_lanes(uint32_t count) { return __arm_vctp32q(count); }
+/* VLDRB, as bytes or widened to halfwords; VLDRW at offsets in bytes. Other lanes are zero. */
+ABACUS_INTRINSIC abacus_bytes abacus_load_bytes(const int8_t *from, uint16_t lanes) { return (abacus_bytes)__arm_vldrbq_z_s8(from, lanes); }
+ABACUS_INTRINSIC abacus_halves abacus_load_halves(const int8_t *from, uint16_t lanes) { return (abacus_halves)__arm_vldrbq_z_s16(from, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_gather_words(const int32_t *from, abacus_words offsets, uint16_t lanes) { return (abacus_words)__arm_vldrwq_gather_offset_z_s32(from, (uint32x4_t)offsets, lanes); }
+/* VSTRB: bytes, the lower byte of each halfword, or the lowest of each word. */
+ABACUS_INTRINSIC void abacus_store_bytes(int8_t *to, abacus_bytes bytes, uint16_t lanes) { __arm_vstrbq_p_s8(to, (int8x16_t)bytes, lanes); }
+ABACUS_INTRINSIC void abacus_store_halves(int8_t *to, abacus_halves halves, uint16_t lanes) { __arm_vstrbq_p_s16(to, (int16x8_t)halves, lanes); }
+ABACUS_INTRINSIC void abacus_store_words(int8_t *to, abacus_words words, uint16_t lanes) { __arm_vstrbq_p_s32(to, (int32x4_t)words, lanes); }
+/* VMLAVA: sixteen products, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_add_products(int32_t sum, abacus_bytes a, abacus_bytes b, uint16_t lanes) { return __arm_vmladavaq_p_s8(sum, (int8x16_t)a, (int8x16_t)b, lanes); }
+/* VMOVLB and VMOVLT: even and odd lanes, widened; VMOVNT: the opposite. */
+ABACUS_INTRINSIC abacus_words abacus_even_halves(abacus_halves a) { return (abacus_words)__arm_vmovlbq_s16((int16x8_t)a); }
+ABACUS_INTRINSIC abacus_words abacus_odd_halves(abacus_halves a) { return (abacus_words)__arm_vmovltq_s16((int16x8_t)a); }
+ABACUS_INTRINSIC abacus_halves abacus_interleave(abacus_words even, abacus_words odd) { return (abacus_halves)__arm_vmovntq_s32((int16x8_t)even, (int32x4_t)odd); }
+/* VMULH: high words of products. VRSHL: to the right by `bits`, half up. */
+ABACUS_INTRINSIC abacus_words abacus_multiply_high(abacus_words a, abacus_words b) { return (abacus_words)__arm_vmulhq_s32((int32x4_t)a, (int32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_round_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vrshlq_n_s32((int32x4_t)a, -bits); }
+#endif
+
 #endif /* ABACUS_INTRINSICS_H */

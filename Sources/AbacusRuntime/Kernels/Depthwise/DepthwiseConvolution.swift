@@ -8,9 +8,12 @@ public func runDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe depthwiseConvolution(Invocation(call))
 }
 
+@inline(__always)
 private func depthwiseConvolution(_ call: Invocation) {
   #if ABACUS_DSP || ABACUS_SCALAR
   if DepthwiseLineKernel.suits(call) { return convolveLines(call) }
+  #elseif ABACUS_MVE
+  if convolveVectors(call) { return }
   #endif
   convolveWindows(call)
 }
@@ -31,7 +34,7 @@ private func convolveWindows(_ call: Invocation) {
 }
 
 /// The taps of one window: which lie inside the image, and where the first of them is.
-private struct DepthwiseTaps {
+struct DepthwiseTaps {
   let rows: Range<Int>
   let columns: Range<Int>
   /// Pixel under the first tap inside.
