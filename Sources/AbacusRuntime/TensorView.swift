@@ -1,10 +1,10 @@
 import AbacusFormat
 import CAbacus
 
-// The one place where a pointer becomes a view, and the one file of the kernels' side that names
-// an unsafe pointer. What makes it sound: the verifier has proved, before any kernel runs, that
-// every tensor lies inside the blob or the arena and that every index a kernel forms lies inside
-// its tensor. Debug builds check each access again.
+// The one place where a pointer becomes a view, and with Vectors.swift, which loads vectors through
+// views, all of the kernels' side that names an unsafe pointer. What makes it sound: the verifier has
+// proved, before any kernel runs, that every tensor lies inside the blob or the arena and that every
+// index a kernel forms lies inside its tensor. Debug builds check each access again.
 
 /// Elements that a kernel reads.
 @safe
@@ -54,7 +54,7 @@ extension Elements where Element == Int8 {
   /// Two elements from `index` on, at any address, the first in the lower byte.
   @inline(__always)
   func half(_ index: Int) -> UInt16 {
-    assert(index >= 0 && index &+ 2 <= count)
+    assert(index >= 0 && index &+ 2 <= limit)
     return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt16.self)
   }
 }

@@ -16,7 +16,7 @@ extension Elements where Element == Int8 {
 
   /// The elements from `start` on, which may lie beyond the end where none of them is read.
   @inline(__always)
-  func skipping(_ start: Int) -> Elements { unsafe Elements(base: base + start, count: count &- start) }
+  func skipping(_ start: Int) -> Elements { unsafe Elements(base: base + start, count: limit &- start) }
 
   /// Eight elements, widened.
   @inline(__always)
