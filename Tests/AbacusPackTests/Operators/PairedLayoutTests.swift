@@ -24,64 +24,14 @@ import Testing
     }
   }
 
-  /// Many layers in one graph: dense ones and convolutions of every kind, with numbers of pixels, channels
-  /// and products that leave remainders.
-  private func layers(seed: Int) throws -> TestGraph {
-    var test = TestGraph(seed: seed)
-    for index in 0..<6 {
-      let style = WeightStyle.all[test.random(0...WeightStyle.all.count - 1)]
-      let activation = test.pick([Activation.none, .relu])
-      if index % 3 == 0 {
-        let (rows, depth, channels) = (test.random(1...8), test.random(1...70), test.random(1...9))
-        let input = test.input([rows, depth])
-        let (weights, bias, scale) = test.weights(for: input, [channels, depth], axis: 0, depth: depth, style: style)
-        test.output(.fullyConnected(activation), [input, weights, bias], [rows, channels], scale: scale, zeroPoint: -5)
-        continue
-      }
-      let window = WindowAttributes(
-        size: [test.random(1...3), test.random(1...4)], strides: [test.random(1...2), test.random(1...2)],
-        dilations: [test.random(1...2), test.random(1...2)], padBefore: [test.random(0...2), test.random(0...2)],
-        padAfter: [test.random(0...2), test.random(0...2)])
-      let image = [test.random(6...9), test.random(7...9)]
-      guard let extents = window.outputExtents(of: image) else { continue }
-      let (batch, depth, channels) = (test.random(1...2), test.pick([1, 3, 4, 5, 8, 12]), test.random(1...7))
-      let input = test.input([batch] + image + [depth])
-      let (weights, bias, scale) = test.weights(
-        for: input, [channels] + window.size + [depth], axis: 0, depth: window.size[0] * window.size[1] * depth,
-        style: style)
-      test.output(
-        .convolution(window, groups: 1, activation), [input, weights, bias], [batch] + extents + [channels],
-        scale: scale, zeroPoint: test.random(-20...20))
-    }
-    return test
-  }
-
   @Test func layersAreThoseOfRows() throws {
     var options = PackOptions()
     options.pairsChannels = true
     for seed in 0..<60 {
-      let test = try layers(seed: seed)
+      let test = TestGraph(layersOf: seed)
       let plain = try Execution.check(test, "seed \(seed)")
       #expect(try Execution.check(test, options: options, "pairs, seed \(seed)") == plain)
     }
-  }
-
-  @Test(arguments: boards) func layersOnBoards(_ board: String) throws {
-    let emulator = try Emulator(board: try Board.named(board))
-    var options = PackOptions()
-    options.pairsChannels = true
-    var paired = 0
-    for seed in 0..<12 {
-      let test = try layers(seed: seed)
-      let blob = try Packer.pack(test.graph, options: options).blob
-      let host = try Model(try Packer.pack(test.graph).blob)
-      let sample = zip(host.inputs, test.inputCodes).map { $0.type.bytes(of: $1) }
-      let result = try emulator.run(blob: blob, samples: [sample])
-      #expect(result.outputs == [try host(sample)], "seed \(seed)")
-      #expect(result.stackBytes <= Int(Limits.stackBytes))
-      paired += try BlobDescription(blob, name: "test").tensors.count { $0.layout == Layout.paired.rawValue }
-    }
-    #expect(paired >= 20)
   }
 
   /// Every kind of projection that the loops take, with remainders of rows and products.
