@@ -26,20 +26,19 @@ extension Lowering {
     _ node: Node, input: Quantized, output: Quantized, weights: Tensor, codes: [Int], channels: Int,
     axis: Int, channelOf: (Int) -> Int
   ) throws -> FoldedWeights {
-    let (sums, scales) = try foldSums(
+    var (sums, scales) = try foldSums(
       node, input: Wide(input), weights: weights, codes: codes, channels: channels, axis: axis, channelOf: channelOf)
     let factors = scales.map { input.scale * $0 / output.scale }
     for factor in factors { try checkFactor(factor, node) }
+    let multipliers = ChannelMultipliers(factors: factors, sums: &sums, outputSteps: 255)
     return FoldedWeights(
-      multipliers: ChannelMultipliers(factors: factors, bounds: sums.bounds, outputSteps: 255),
-      bias: sums.bias, zeroPoint: sums.zeroPoint, bound: sums.bounds.max() ?? 0)
+      multipliers: multipliers, bias: sums.bias, zeroPoint: sums.zeroPoint, bound: sums.bounds.max() ?? 0)
   }
 
-  /// Bias with the input zero point folded in, and the largest accumulator, of each channel; and the
-  /// scale of each channel's weights.
+  /// What the accumulators are made of, and the scale of each channel's weights.
   func foldSums(
     _ node: Node, input: Wide, weights: Tensor, codes: [Int], channels: Int, axis: Int, channelOf: (Int) -> Int
-  ) throws -> ((bias: [Int32], bounds: [Int64], zeroPoint: Int32), scales: [Double]) {
+  ) throws -> (sums: AccumulatorSums, scales: [Double]) {
     guard let quantization = weights.quantization else {
       throw PackError(.unsupported, "\(node.origin): weights \"\(weights.name)\" have no scale")
     }
@@ -65,16 +64,15 @@ extension Lowering {
     }
     let scales = (0..<channels).map { quantization.scales[quantization.scales.count == 1 ? 0 : $0] }
     let bias = try biasCodes(node, inputScale: input.scale, weightScales: scales)
-    var folded: [Int32] = []
-    var bounds: [Int64] = []
+    var result = AccumulatorSums(bias: [], products: [], zeroPoint: Int32(zeroPoint))
     for channel in 0..<channels {
       let value = bias[channel] - Int64(input.zeroPoint) * sums[channel]
-      let bound = value.magnitude + UInt64(input.largestCode) * UInt64(magnitudes[channel])
-      try proveBound(Int64(clamping: bound), node)
-      folded.append(Int32(value))
-      bounds.append(Int64(bound))
+      let products = UInt64(input.largestCode) * UInt64(magnitudes[channel])
+      try proveBound(Int64(clamping: value.magnitude + products), node)
+      result.bias.append(Int32(value))
+      result.products.append(Int64(products))
     }
-    return ((folded, bounds, Int32(zeroPoint)), scales)
+    return (result, scales)
   }
 
   /// The bias of each channel on the grid input scale times weight scale.

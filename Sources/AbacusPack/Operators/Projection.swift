@@ -27,7 +27,7 @@ extension Lowering {
         "\(node.origin): input \(input.shape), weights \(weights.shape) and output \(output.shape) do not go together")
     }
     let codes = try weights.integers()
-    let (sums, weightScales) = try foldSums(
+    var (sums, weightScales) = try foldSums(
       node, input: input, weights: weights, codes: codes, channels: channels, axis: 0, channelOf: { $0 / depth })
     guard sums.zeroPoint == 0 else {
       throw PackError(.unsupported, "\(node.origin): weights \"\(weights.name)\" have a zero point; 0 is supported here")
@@ -38,8 +38,8 @@ extension Lowering {
     var step = Program.Step(.project, origin: node.origin)
     step.operands = [Operands.input: input.index, Operands.output: output.index]
     step.rowSlots = [Operands.output, Operands.input]
-    var multipliers = ChannelMultipliers(factors: factors, bounds: sums.bounds, outputSteps: output.steps)
-    var parameters = ProjectParameters(stage: stage(output, activation, shift: multipliers.shift))
+    let multipliers: ChannelMultipliers
+    var parameters = ProjectParameters(stage: stage(output, activation, shift: 1))
     if let residual {
       let ratio = residual.scale / output.scale
       try checkFactor(ratio, node)
@@ -47,14 +47,16 @@ extension Lowering {
       try proveBound(Int64((reach + ratio * Double(residual.reach)).rounded(.up)) + 1, node)
       let shared = SharedShift(factors + [ratio], bits: 30)
       multipliers = ChannelMultipliers(multipliers: Array(shared.multipliers.dropLast()), shift: shared.shift)
-      parameters.stage.shift = shared.shift
       parameters.residualMultiplier = shared.multipliers[channels]
       parameters.residualZeroPoint = Int32(residual.zeroPoint)
       step.variant = ProjectVariant.residual.rawValue
       step.operands[Operands.second] = residual.index
       step.rowSlots.insert(Operands.second)
       if residual.type == output.type { step.inPlaceSlots = [Operands.second] }
+    } else {
+      multipliers = ChannelMultipliers(factors: factors, sums: &sums, outputSteps: output.steps)
     }
+    parameters.stage.shift = multipliers.shift
     let folded = FoldedWeights(
       multipliers: multipliers, bias: sums.bias, zeroPoint: 0, bound: sums.bounds.max() ?? 0)
     let takesPairs = PairedLayout.takes(

@@ -41,9 +41,24 @@ struct SharedShift {
     multipliers = factors.map { Int32(SharedShift.evenMantissa($0, shift)) }
   }
 
-  private static func evenMantissa(_ factor: Double, _ shift: Int32) -> Double {
+  fileprivate static func evenMantissa(_ factor: Double, _ shift: Int32) -> Double {
     2 * (factor * Double(sign: .plus, exponent: Int(shift) - 1, significand: 1) + 0.5).rounded(.down)
   }
+}
+
+/// What the accumulators of a matrix product are made of, one entry a channel.
+struct AccumulatorSums {
+  /// With the input zero point folded in.
+  var bias: [Int32]
+  /// Largest magnitude of the sum of products.
+  var products: [Int64]
+  /// Of the weights.
+  var zeroPoint: Int32
+
+  func bound(_ channel: Int) -> Int64 { Int64(bias[channel].magnitude) + products[channel] }
+
+  /// Largest magnitude of each accumulator.
+  var bounds: [Int64] { bias.indices.map(bound) }
 }
 
 /// Multipliers of the output channels of a matrix product: one shift for all where that is
@@ -66,23 +81,42 @@ struct ChannelMultipliers {
 
   /// - Parameters:
   ///   - factors: scale of input times scale of weights by scale of output, one a channel.
-  ///   - bounds: largest magnitude of each channel's accumulator.
+  ///   - sums: bias and bounds of each channel's accumulator. Where a channel's weights are so small that
+  ///     its accumulator is almost all bias, the bias makes up for what its multiplier loses.
   ///   - outputSteps: steps between the lowest and the highest output; what lies outside is clamped.
-  init(factors: [Double], bounds: [Int64], outputSteps: Double) {
+  init(factors: [Double], sums: inout AccumulatorSums, outputSteps: Double) {
     let shared = SharedShift(factors)
     let step = Double(sign: .plus, exponent: -Int(shared.shift), significand: 1)
-    let isAccurate = zip(factors, bounds).allSatisfy { factor, bound in
-      let reach = factor > 0 ? min(Double(bound), 2 * outputSteps / factor) : Double(bound)
-      return step * reach <= ChannelMultipliers.tolerance
+    shift = shared.shift
+    multipliers = shared.multipliers
+    var balanced = sums
+    for (channel, factor) in factors.enumerated() {
+      let bound = Double(sums.bound(channel))
+      let reach = factor > 0 ? min(bound, 2 * outputSteps / factor) : bound
+      if step * reach <= Self.tolerance { continue }
+      guard let other = Self.balance(factor, sums.bias[channel], products: sums.products[channel], shared.shift) else {
+        let own = factors.map(Dyadic.init)
+        multipliers = own.map(\.multiplier)
+        shifts = own.map { UInt8($0.shift) }
+        return
+      }
+      multipliers[channel] = other.multiplier
+      balanced.bias[channel] = other.bias
     }
-    if isAccurate {
-      multipliers = shared.multipliers
-      shift = shared.shift
-    } else {
-      let own = factors.map(Dyadic.init)
-      multipliers = own.map(\.multiplier)
-      shift = shared.shift
-      shifts = own.map { UInt8($0.shift) }
-    }
+    sums = balanced
+  }
+
+  /// A multiplier with few bits and the bias that gives what the exact one gives without it; nil where the
+  /// products would show the difference.
+  private static func balance(
+    _ factor: Double, _ bias: Int32, products: Int64, _ shift: Int32
+  ) -> (multiplier: Int32, bias: Int32)? {
+    let unit = Double(sign: .plus, exponent: Int(shift), significand: 1)
+    let exact = factor * unit
+    let multiplier = max(SharedShift.evenMantissa(factor, shift), 2)
+    let other = (Double(bias) * exact / multiplier).rounded()
+    let error = (Double(products) * (exact - multiplier).magnitude + multiplier / 2) / unit
+    guard factor > 0, error <= tolerance, other.magnitude + Double(products) < 0x1p31 else { return nil }
+    return (Int32(multiplier), Int32(other))
   }
 }
