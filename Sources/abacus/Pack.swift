@@ -19,6 +19,7 @@ struct Pack: ParsableCommand {
         abacus pack llama/ --calibrate tokens.npy --context 256 -o llama.abm
         abacus pack vit.onnx --calibrate images.npy --arithmetic paper -o vit-paper.abm
         abacus pack vit.onnx --calibrate images.npy --expose blocks.0.sum1 -o vit-open.abm
+        abacus pack model.tflite --layout pairs -o model-m4.abm
       """)
 
   @Argument(help: "A TFLite or ONNX file, or a folder with config.json and model.safetensors.")

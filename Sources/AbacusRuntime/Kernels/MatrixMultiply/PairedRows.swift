@@ -40,7 +40,7 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
   }
 }
 
-/// Windows of an image times weights in pairs; `pixels` of them from unit `unit` on.
+/// Windows of an image, those of the units at hand, times weights in pairs.
 func convolvePaired(
   _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
 ) {
