@@ -106,6 +106,10 @@ struct Session {
     }
     // Real zero: the zero point in the tensor's own width.
     let bytes = unsafe target.assumingMemoryBound(to: UInt8.self)
+    if tensor.zeroPoint == 0 || tensor.elementType == ElementType.int8.rawValue {
+      unsafe bytes.update(repeating: UInt8(truncatingIfNeeded: tensor.zeroPoint), count: count)
+      return
+    }
     let width =
       switch tensor.elementType {
       case ElementType.int16.rawValue: 2

@@ -134,13 +134,19 @@ struct PairSums {
     c1 = abacus_multiply_add_pairs(c, w1, c1)
   }
 
-  /// Four elements of one row.
+  /// Four elements of one row, the first, by two pairs of channels.
   @inline(__always)
-  mutating func addOne(_ x: Elements<UInt32>, _ w: Elements<UInt32>) {
-    a0 = abacus_multiply_add_pairs(x[0], abacus_even_bytes(w[0]), a0)
-    a1 = abacus_multiply_add_pairs(x[0], abacus_odd_bytes(w[0]), a1)
-    a0 = abacus_multiply_add_pairs(x[1], abacus_even_bytes(w[1]), a0)
-    a1 = abacus_multiply_add_pairs(x[1], abacus_odd_bytes(w[1]), a1)
+  mutating func addOne(_ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>) {
+    addOne(x[0], w[0], v[0])
+    addOne(x[1], w[1], v[1])
+  }
+
+  @inline(__always)
+  private mutating func addOne(_ x: UInt32, _ w: UInt32, _ v: UInt32) {
+    a0 = abacus_multiply_add_pairs(x, abacus_even_bytes(w), a0)
+    a1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(w), a1)
+    b0 = abacus_multiply_add_pairs(x, abacus_even_bytes(v), b0)
+    b1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(v), b1)
   }
 }
 
@@ -172,26 +178,28 @@ struct PairedProduct {
     }
   }
 
-  /// All channels of one row.
+  /// All channels of one row, four at a time, so that each element is loaded once for four products.
   @inline(never)
   func one<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: inout Sink) {
     var w = weights
     var channel = 0
     while channel < channelCount {
+      let second = w.dropping(2 &* quads)
+      let hasSecond = channel &+ 2 < channelCount
       var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
-      var x = x
-      let next = w.dropping(2 &* quads)
-      if quads & 1 != 0 {
-        sums.addOne(x, w)
-        (x, w) = (x.dropping(2), w.dropping(2))
+      if hasSecond {
+        sums.b0 = sink.bias(channel &+ 2)
+        sums.b1 = sink.bias(channel &+ 3)
       }
-      while w.isBefore(next) {
-        sums.addOne(x, w)
-        sums.addOne(x.dropping(2), w.dropping(2))
-        (x, w) = (x.dropping(4), w.dropping(4))
-      }
+      // Without a second pair the first stands in for it, and nothing is stored.
+      sums.addOne(x, w, hasSecond ? second : w, quads: quads)
       sink.store(sums, channel: channel, isOne: true)
-      channel = channel &+ 2
+      if hasSecond {
+        (sums.a0, sums.a1) = (sums.b0, sums.b1)
+        sink.store(sums, channel: channel &+ 2, isOne: true)
+      }
+      w = second.dropping(2 &* quads)
+      channel = channel &+ 4
     }
   }
 }
@@ -219,6 +227,25 @@ extension PairSums {
     while w.isBefore(end) {
       sums.addThree(x, w)
       (x, w) = (x.dropping(6), w.dropping(2))
+    }
+    self = sums
+  }
+
+  /// One row by two pairs of channels, the sums of the second in b.
+  @inline(never)
+  fileprivate mutating func addOne(
+    _ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>, quads: Int
+  ) {
+    var (x, w, v, sums) = (x, w, v, self)
+    let end = w.dropping(2 &* quads)
+    if quads & 1 != 0 {
+      sums.addOne(x, w, v)
+      (x, w, v) = (x.dropping(2), w.dropping(2), v.dropping(2))
+    }
+    while w.isBefore(end) {
+      sums.addOne(x, w, v)
+      sums.addOne(x.dropping(2), w.dropping(2), v.dropping(2))
+      (x, w, v) = (x.dropping(4), w.dropping(4), v.dropping(4))
     }
     self = sums
   }
