@@ -5,8 +5,7 @@ import ToolSupport
 /// Takes rows as they come, says on standard error how far things are, and prints all at the end.
 final class Report {
   private(set) var rows: [Row] = []
-  /// What could not be measured, and why.
-  private(set) var skipped: [(what: String, reason: String)] = []
+  private(set) var omissions = Omissions()
   private let start = ContinuousClock.now
 
   func add(_ row: Row) {
@@ -16,16 +15,14 @@ final class Report {
   }
 
   func skip(_ what: String, _ reason: String) {
-    skipped.append((what, reason))
+    omissions.add(what, reason)
     say("skipped: \(what): \(reason)")
   }
 
   /// Standard error ends with what is missing, by name and count.
   func finish(json: Bool) throws {
     try json ? printJSON(rows) : print(table.text, terminator: "")
-    guard !skipped.isEmpty else { return }
-    say("\(skipped.count) skipped:")
-    for (what, reason) in skipped { say("  \(what): \(reason)") }
+    omissions.report()
   }
 
   private var table: Table {

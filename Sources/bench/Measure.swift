@@ -72,7 +72,7 @@ struct Measure: ParsableCommand {
       try report.printRows(json: json)
     }
     if update { try updateBaseline(report) }
-    report.sayWhatIsMissing()
+    report.omissions.report()
   }
 
   private var measuresHost: Bool { host || (boardNames.isEmpty && !usesBaseline) }

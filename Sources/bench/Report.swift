@@ -4,8 +4,7 @@ import ToolSupport
 /// Takes rows as they come, says on standard error how far things are, and prints all at the end.
 final class Report {
   private(set) var rows: [Row] = []
-  /// What could not be measured, and why.
-  private(set) var skipped: [(what: String, reason: String)] = []
+  private(set) var omissions = Omissions()
   private let start = ContinuousClock.now
 
   func add(_ row: Row) {
@@ -16,7 +15,7 @@ final class Report {
 
   /// Of a reason the first words are told.
   func skip(_ what: String, _ reason: String) {
-    skipped.append((what, String(reason.prefix { !$0.isNewline }.prefix(120))))
+    omissions.add(what, String(reason.prefix { !$0.isNewline }.prefix(120)))
   }
 
   /// Runs `body` unless a file of the model is missing or asks for what Abacus does not do.
@@ -34,12 +33,5 @@ final class Report {
   func printRows(json: Bool) throws {
     if json { return try printJSON(rows) }
     print(Tables.all(rows).joined(separator: "\n"), terminator: "")
-  }
-
-  /// By name and count.
-  func sayWhatIsMissing() {
-    guard !skipped.isEmpty else { return }
-    say("\(skipped.count) skipped:")
-    for (what, reason) in skipped { say("  \(what): \(reason)") }
   }
 }

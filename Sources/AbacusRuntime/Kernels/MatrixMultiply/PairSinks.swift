@@ -6,17 +6,39 @@ import CAbacus
 
 /// What begins and ends the sums of two channels.
 protocol PairSink {
+  /// Bias and multiplier of each channel.
+  var channels: Elements<Int32> { get }
+  var channelCount: Int { get }
   /// Rows, of up to three, whose sums are wanted.
   var rows: Int { get }
-  func bias(_ channel: Int) -> Int32
-  /// Takes the sums of channels `channel` and `channel + 1`.
-  ///
-  /// - Parameter isOne: the sums are those of one row.
-  func store(_ sums: PairSums, channel: Int, isOne: Bool)
+  /// Makes the element of the rows at hand that an accumulator stands for.
+  func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int)
   /// Ends the rows at hand.
   func finish()
   /// Begins with other rows.
   mutating func move(to row: Int, rows: Int)
+}
+
+extension PairSink {
+  @inline(__always)
+  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
+
+  /// Takes the sums of channels `channel` and `channel + 1`.
+  ///
+  /// - Parameter isOne: the sums are those of one row.
+  @inline(__always)
+  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
+    let first = channels[2 &* channel &+ 1]
+    let second = channels[2 &* channel &+ 3]
+    put(sums.a0, first, channel)
+    put(sums.a1, second, channel &+ 1)
+    if isOne || rows == 1 { return }
+    put(sums.b0, first, channel &+ channelCount)
+    put(sums.b1, second, channel &+ 1 &+ channelCount)
+    if rows == 2 { return }
+    put(sums.c0, first, channel &+ 2 &* channelCount)
+    put(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
+  }
 }
 
 /// A type of outputs.
@@ -66,10 +88,9 @@ private struct HighStage<Output: SaturatedElement> {
 
 /// Rows of outputs.
 struct RowSink<Output: SaturatedElement>: PairSink {
-  /// Bias and multiplier of each channel.
-  private let channels: Elements<Int32>
+  let channels: Elements<Int32>
   private let stage: HighStage<Output>
-  private let channelCount: Int
+  let channelCount: Int
   private let output: MutableElements<Output>
   private var target: MutableElements<Output>
   private(set) var rows = 3
@@ -83,28 +104,8 @@ struct RowSink<Output: SaturatedElement>: PairSink {
   }
 
   @inline(__always)
-  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
-
-  @inline(__always)
-  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
-    let first = channels[2 &* channel &+ 1]
-    let second = channels[2 &* channel &+ 3]
-    let a = target.dropping(channel)
-    store(sums.a0, first, a, 0)
-    store(sums.a1, second, a, 1)
-    if isOne || rows == 1 { return }
-    let b = a.dropping(channelCount)
-    store(sums.b0, first, b, 0)
-    store(sums.b1, second, b, 1)
-    if rows == 2 { return }
-    let c = b.dropping(channelCount)
-    store(sums.c0, first, c, 0)
-    store(sums.c1, second, c, 1)
-  }
-
-  @inline(__always)
-  private func store(_ accumulator: Int32, _ multiplier: Int32, _ output: MutableElements<Output>, _ at: Int) {
-    output[at] = stage.apply(accumulator.multipliedFullWidth(by: multiplier).high)
+  func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
+    target[at] = stage.apply(accumulator.multipliedFullWidth(by: multiplier).high)
   }
 
   @inline(__always)
@@ -120,9 +121,8 @@ struct RowSink<Output: SaturatedElement>: PairSink {
 /// Rows of outputs of 16 bits on a grid so fine that both words of products count, with a residual of 16
 /// bits added or none. There are no zero points.
 struct WideSink: PairSink {
-
-  private let channels: Elements<Int32>
-  private let channelCount: Int
+  let channels: Elements<Int32>
+  let channelCount: Int
   private let multiplier: Int32
   /// Half a step.
   private let half: Int64
@@ -153,26 +153,9 @@ struct WideSink: PairSink {
     target = output
   }
 
-  @inline(__always)
-  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
-
-  @inline(__always)
-  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
-    let first = channels[2 &* channel &+ 1]
-    let second = channels[2 &* channel &+ 3]
-    store(sums.a0, first, channel)
-    store(sums.a1, second, channel &+ 1)
-    if isOne || rows == 1 { return }
-    store(sums.b0, first, channel &+ channelCount)
-    store(sums.b1, second, channel &+ 1 &+ channelCount)
-    if rows == 2 { return }
-    store(sums.c0, first, channel &+ 2 &* channelCount)
-    store(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
-  }
-
   /// `saturatedWeightedSum`, with two words instead of shifts of 64 bits.
   @inline(__always)
-  private func store(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
+  func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
     let sum =
       half &+ abacus_multiply_wide(accumulator, multiplier)
       &+ abacus_multiply_wide(Int32(addend[at]), self.multiplier)
