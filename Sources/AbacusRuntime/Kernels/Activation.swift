@@ -15,20 +15,64 @@ public func runActivation(_ call: UnsafePointer<abacus_kernel_call>) {
 /// ReLU minus an even table (integer-semantics 5.3).
 private func activate(_ call: Invocation) {
   let p = call.parameters(ActivationParameters.self)
-  let input = WideElements(call, Operands.input)
-  let output = WideOutput(call)
-  let table: Elements<Int16> = call.elements(Operands.weights)
-  let last = call.tensor(Operands.weights).elementCount &- 1
+  let curve = Curve(call, p)
   let length = Int(truncatingIfNeeded: p.rowLength)
+  let source = (call.units.lowerBound &- call.origin(Operands.input)) &* length
+  let target = (call.units.lowerBound &- call.origin(Operands.output)) &* length
+  let count = call.units.count &* length
+  // What the packer makes: int16 on the curve's own grid, to int8.
+  let isPlain =
+    p.inputShift == 0 && p.inputZeroPoint == 0 && p.stage.shift > 32
+    && call.tensor(Operands.input).elementType == ElementType.int16.rawValue
+    && call.tensor(Operands.output).elementType == ElementType.int8.rawValue
+  if isPlain {
+    let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+    curve.write(call.elements(Operands.input).dropping(source), count, to: output.dropping(target))
+  } else {
+    curve.write(
+      WideElements(call, Operands.input), from: source, count, p, to: WideOutput(call), at: target)
+  }
+}
 
-  for unit in call.units {
-    let source = (unit &- call.origin(Operands.input)) &* length
-    let target = (unit &- call.origin(Operands.output)) &* length
-    for i in 0..<length {
+/// The function as a table.
+private struct Curve {
+  private let table: Elements<Int16>
+  private let last: Int
+  private let multiplier: Int32
+  private let stage: OutputStage
+
+  @inline(__always)
+  init(_ call: Invocation, _ p: ActivationParameters) {
+    table = call.elements(Operands.weights)
+    last = call.tensor(Operands.weights).elementCount &- 1
+    multiplier = p.multiplier
+    stage = p.stage
+  }
+
+  /// In few instructions: no widths to tell apart, one high word, saturation to the type.
+  @inline(never)
+  func write(_ input: Elements<Int16>, _ count: Int, to output: MutableElements<Int8>) {
+    let (table, last, multiplier, stage) = (table, last, multiplier, stage)
+    for i in 0..<count {
+      let y = activationCurve(max(Int32(input[i]), -32767), last: last) { table[$0] }
+      let high = y.multipliedFullWidth(by: multiplier).high
+      let value = (high &+ (1 &<< (stage.shift &- 33))) &>> (stage.shift &- 32)
+      output[i] = .saturated(value &+ stage.zeroPoint)
+    }
+    stage.clampSaturated(output, count)
+  }
+
+  /// For all widths and grids.
+  @inline(never)
+  func write(
+    _ input: WideElements, from source: Int, _ count: Int, _ p: ActivationParameters, to output: WideOutput,
+    at target: Int
+  ) {
+    for i in 0..<count {
       let x = activationArgument(
         input[source &+ i] &- p.inputZeroPoint, multiplier: p.inputMultiplier, shift: p.inputShift)
       let y = activationCurve(x, last: last) { table[$0] }
-      output.store(p.stage.apply(y, multiplier: p.multiplier), at: target &+ i)
+      output.store(stage.apply(y, multiplier: multiplier), at: target &+ i)
     }
   }
 }

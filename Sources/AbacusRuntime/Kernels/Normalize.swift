@@ -16,30 +16,75 @@ public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
 
 /// LayerNorm and RMSNorm, exact but for the rounding of the output (7.2).
 private func normalize<Source: FixedWidthInteger & BitwiseCopyable>(_ call: Invocation, _: Source.Type) {
+  if call.tensor(Operands.output).elementType == ElementType.int16.rawValue {
+    normalize(call, Source.self, Int16.self)
+  } else {
+    normalize(call, Source.self, Int8.self)
+  }
+}
+
+private func normalize<Source: FixedWidthInteger & BitwiseCopyable, Output: SaturatedElement>(
+  _ call: Invocation, _: Source.Type, _: Output.Type
+) {
   let p = call.parameters(NormalizeParameters.self)
   let isCentered = call.record.variant == NormalizeVariant.layer.rawValue
   let input: Elements<Source> = call.elements(Operands.input)
-  let output = WideOutput(call)
+  let output: MutableElements<Output> = call.mutableElements(Operands.output)
   let affines: Elements<Int32> = call.elements(Operands.channels)
   let count = Int32(bitPattern: p.rowLength)
   let length = Int(truncatingIfNeeded: count)
 
   for unit in call.units {
     let row = input.dropping((unit &- call.origin(Operands.input)) &* length)
-    let target = (unit &- call.origin(Operands.output)) &* length
-    var moments = RowMoments()
-    for i in 0..<length { moments.add(Int32(truncatingIfNeeded: row[i]) &- p.inputZeroPoint) }
+    let target = output.dropping((unit &- call.origin(Operands.output)) &* length)
+    let moments = RowMoments(row, length, zeroPoint: p.inputZeroPoint)
     let inverse = InverseDeviation(
       isCentered
         ? moments.variance(count: count) &+ p.epsilon
         : moments.power(count: count) &+ p.epsilon &* widened(p.rowLength))
     // d = count * (x - zero point) - sum, in one multiplication.
     let offset = (isCentered ? moments.sum : 0) &+ count &* p.inputZeroPoint
+    AffineRow(inverse, count: count, offset: offset, p.stage).write(row, affines, length, to: target)
+  }
+}
+
+extension RowMoments {
+  @inline(never)
+  fileprivate init<Source: FixedWidthInteger & BitwiseCopyable>(
+    _ row: Elements<Source>, _ length: Int, zeroPoint: Int32
+  ) {
+    self.init()
+    for i in 0..<length { add(Int32(truncatingIfNeeded: row[i]) &- zeroPoint) }
+  }
+}
+
+/// Constants of one row's outputs.
+private struct AffineRow {
+  let inverse: InverseDeviation
+  let count: Int32
+  let offset: Int32
+  let stage: OutputStage
+
+  @inline(__always)
+  init(_ inverse: InverseDeviation, count: Int32, offset: Int32, _ stage: OutputStage) {
+    self.inverse = inverse
+    self.count = count
+    self.offset = offset
+    self.stage = stage
+  }
+
+  /// The loop has few numbers and no branches, and its saturation is that of the elements; a narrower clamp comes after.
+  @inline(never)
+  func write<Source: FixedWidthInteger & BitwiseCopyable, Output: SaturatedElement>(
+    _ row: Elements<Source>, _ affines: Elements<Int32>, _ length: Int, to target: MutableElements<Output>
+  ) {
+    let stage = stage
     for i in 0..<length {
       let z = inverse.normalize(count &* Int32(truncatingIfNeeded: row[i]) &- offset)
-      let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: p.stage.shift)
-      output.store(p.stage.finish(y), at: target &+ i)
+      let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: stage.shift)
+      target[i] = .saturated(y &+ stage.zeroPoint)
     }
+    stage.clampSaturated(target, length)
   }
 }
 

@@ -21,7 +21,7 @@ private func attend<Query: ProductElement>(_ call: Invocation, _: Query.Type) {
   let keys = AttentionKeys(call, p)
   let values = AttentionValues(call, p)
   let scales: Elements<Int32> = call.elements(Operands.channels)
-  let scratch: MutableElements<Int32> = call.mutableElements(Operands.scratch)
+  let row = ScoreRow(call)
   let variant = AttentionVariant(rawValue: call.record.variant)
   let depth = Int(truncatingIfNeeded: p.depth)
   let heads = Int(truncatingIfNeeded: p.heads)
@@ -37,19 +37,19 @@ private func attend<Query: ProductElement>(_ call: Invocation, _: Query.Type) {
     for head in 0..<heads {
       let scale = HeadScale(scales, head: head)
       if variant == .online {
-        var row = OnlineRow(scratch, block: block)
-        row.attend(
+        var online = OnlineRow(row, block: block)
+        online.attend(
           query, keys, values, head: keyValueHead, visible: visible, scale, at: target)
       } else {
-        let greatest = keys.scores(of: query, head: keyValueHead, 0..<visible, to: scratch)
+        let greatest = keys.scores(of: query, head: keyValueHead, 0..<visible, to: row.scores)
         var value = scale.value
         if variant == .paper {
-          shiftmax(scratch, visible, greatest: greatest, scale.score, p.exponent)
+          shiftmax(row, visible, greatest: greatest, scale.score, p.exponent)
         } else {
-          let sum = exponentials(scratch, visible, greatest: greatest, scale.score)
+          let sum = exponentials(row, visible, greatest: greatest, scale.score)
           value = scale.value(over: sum)
         }
-        values.writeSums(scratch, visible, head: keyValueHead, value, at: target)
+        values.writeSums(row.weights.readOnly, visible, head: keyValueHead, value, at: target)
       }
       query = query.dropping(depth)
       target = target &+ values.depth
