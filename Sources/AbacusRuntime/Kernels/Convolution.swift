@@ -34,7 +34,7 @@ private func convolution(_ call: Invocation) {
         channels: channels)
     }
     let first = call.units.lowerBound &* geometry.outputWidth
-    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
       channels: channels, to: &sink, row: first)

@@ -23,7 +23,7 @@ private func fullyConnected(_ call: Invocation) {
 
   #if ABACUS_DSP
   if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
-    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
       row: first &- call.origin(Operands.output))

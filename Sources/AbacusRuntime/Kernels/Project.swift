@@ -69,7 +69,7 @@ private func projectPaired<Source: WidenedElement>(
   if output == ElementType.int16.rawValue {
     return multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
   }
-  return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
+  return multiply(to: ByteSink(call, parameters.stage, channelCount: channels))
 }
 #endif
 
