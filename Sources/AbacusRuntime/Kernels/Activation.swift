@@ -1,36 +1,59 @@
 import AbacusFormat
 import CAbacus
 
-/// GELU and its kin, of rows of codes. A unit is one row.
-@c(abacus_run_activation)
-public func runActivation(_ call: UnsafePointer<abacus_kernel_call>) {
-  let call = unsafe Invocation(call)
-  if call.record.variant == ActivationVariant.paper.rawValue {
-    activatePaper(call)
-  } else {
-    activate(call)
-  }
-}
+// GELU and its kin, of rows of codes. A unit is one row.
 
-/// ReLU minus an even table (integer-semantics 5.3).
-private func activate(_ call: Invocation) {
+/// 0: what the packer makes of a curve, int16 on its own grid to int8; 1: any curve; 2: ShiftGELU.
+@c(abacus_form_activation)
+public func activationForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  let call = unsafe Invocation(call)
+  if call.record.variant == ActivationVariant.paper.rawValue { return 2 }
   let p = call.parameters(ActivationParameters.self)
-  let curve = Curve(call, p)
-  let length = Int(truncatingIfNeeded: p.rowLength)
-  let source = (call.units.lowerBound &- call.origin(Operands.input)) &* length
-  let target = (call.units.lowerBound &- call.origin(Operands.output)) &* length
-  let count = call.units.count &* length
-  // What the packer makes: int16 on the curve's own grid, to int8.
   let isPlain =
     p.inputShift == 0 && p.inputZeroPoint == 0 && p.stage.shift > 32
     && call.tensor(Operands.input).elementType == ElementType.int16.rawValue
     && call.tensor(Operands.output).elementType == ElementType.int8.rawValue
-  if isPlain {
-    let output: MutableElements<Int8> = call.mutableElements(Operands.output)
-    curve.write(call.elements(Operands.input).dropping(source), count, to: output.dropping(target))
-  } else {
-    curve.write(
-      WideElements(call, Operands.input), from: source, count, p, to: WideOutput(call), at: target)
+  return isPlain ? 0 : 1
+}
+
+@c(abacus_run_activation)
+public func runActivation(_ call: UnsafePointer<abacus_kernel_call>) {
+  switch unsafe activationForm(call) {
+  case 0: unsafe activatePlain(call)
+  case 1: unsafe activateCurve(call)
+  default: unsafe activatePaper(call)
+  }
+}
+
+/// ReLU minus an even table (integer-semantics 5.3).
+@c(abacus_run_activation_plain)
+public func activatePlain(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  let p = call.parameters(ActivationParameters.self)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  let (source, target, count) = call.rows(of: p)
+  Curve(call, p).write(call.elements(Operands.input).dropping(source), count, to: output.dropping(target))
+}
+
+/// The same for all widths and grids.
+@c(abacus_run_activation_curve)
+public func activateCurve(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  let p = call.parameters(ActivationParameters.self)
+  let (source, target, count) = call.rows(of: p)
+  Curve(call, p).write(
+    WideElements(call, Operands.input), from: source, count, p, to: WideOutput(call), at: target)
+}
+
+extension Invocation {
+  /// Where the rows at hand begin, and how many elements they have.
+  @inline(__always)
+  fileprivate func rows(of p: ActivationParameters) -> (source: Int, target: Int, count: Int) {
+    let length = Int(truncatingIfNeeded: p.rowLength)
+    let first = units.lowerBound
+    return (
+      (first &- origin(Operands.input)) &* length, (first &- origin(Operands.output)) &* length, units.count &* length
+    )
   }
 }
 
@@ -79,7 +102,9 @@ private struct Curve {
 
 /// ShiftGELU (integer-semantics 5.1). The greatest element of a row is its unit of measure, so that
 /// this is a function of whole rows.
-private func activatePaper(_ call: Invocation) {
+@c(abacus_run_activation_paper)
+public func activatePaper(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
   let p = call.parameters(ActivationParameters.self)
   let input = WideElements(call, Operands.input)
   let output = WideOutput(call)

@@ -1,28 +1,61 @@
 import AbacusFormat
 import CAbacus
 
-/// Normalisation of rows (integer-semantics 7). A unit is one row.
-@c(abacus_run_normalize)
-public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
+// Normalisation of rows (integer-semantics 7). A unit is one row.
+
+/// 1 where the output is of int16 and 2 where the input is; I-LayerNorm: 4, or 5 where the input is of int16.
+@c(abacus_form_normalize)
+public func normalizeForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   let call = unsafe Invocation(call)
   let isWide = call.tensor(Operands.input).elementType == ElementType.int16.rawValue
-  switch (call.record.variant == NormalizeVariant.paper.rawValue, isWide) {
-  case (false, false): normalize(call, Int8.self)
-  case (false, true): normalize(call, Int16.self)
-  case (true, false): normalizePaper(call, Int8.self)
-  case (true, true): normalizePaper(call, Int16.self)
+  if call.record.variant == NormalizeVariant.paper.rawValue { return isWide ? 5 : 4 }
+  return (isWide ? 2 : 0) | (call.tensor(Operands.output).elementType == ElementType.int16.rawValue ? 1 : 0)
+}
+
+@c(abacus_run_normalize)
+public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
+  switch unsafe normalizeForm(call) {
+  case 0: unsafe normalizeInt8ToInt8(call)
+  case 1: unsafe normalizeInt8ToInt16(call)
+  case 2: unsafe normalizeInt16ToInt8(call)
+  case 3: unsafe normalizeInt16ToInt16(call)
+  case 4: unsafe normalizePaperInt8(call)
+  default: unsafe normalizePaperInt16(call)
   }
+}
+
+@c(abacus_run_normalize_int8_int8)
+public func normalizeInt8ToInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int8.self, Int8.self)
+}
+
+@c(abacus_run_normalize_int8_int16)
+public func normalizeInt8ToInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int8.self, Int16.self)
+}
+
+@c(abacus_run_normalize_int16_int8)
+public func normalizeInt16ToInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int16.self, Int8.self)
+}
+
+@c(abacus_run_normalize_int16_int16)
+public func normalizeInt16ToInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int16.self, Int16.self)
+}
+
+@c(abacus_run_normalize_paper_int8)
+public func normalizePaperInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalizePaper(Invocation(call), Int8.self)
+}
+
+@c(abacus_run_normalize_paper_int16)
+public func normalizePaperInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalizePaper(Invocation(call), Int16.self)
 }
 
 /// LayerNorm and RMSNorm, exact but for the rounding of the output (7.2).
-private func normalize<Source: FixedWidthInteger & BitwiseCopyable>(_ call: Invocation, _: Source.Type) {
-  if call.tensor(Operands.output).elementType == ElementType.int16.rawValue {
-    normalize(call, Source.self, Int16.self)
-  } else {
-    normalize(call, Source.self, Int8.self)
-  }
-}
-
+@inline(never)
 private func normalize<Source: FixedWidthInteger & BitwiseCopyable, Output: SaturatedElement>(
   _ call: Invocation, _: Source.Type, _: Output.Type
 ) {
@@ -89,6 +122,7 @@ private struct AffineRow {
 }
 
 /// I-LayerNorm (7.1). Mean and deviation do not depend on the zero point.
+@inline(never)
 private func normalizePaper<Source: FixedWidthInteger & BitwiseCopyable>(
   _ call: Invocation, _: Source.Type
 ) {
