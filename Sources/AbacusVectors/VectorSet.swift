@@ -1,0 +1,106 @@
+/// A set of vector instructions: what the inner loops of hosts are made of.
+///
+/// The loops are generic and compiled once for each set, in a module of the set's own that may use its
+/// instructions (`AbacusAVX2`, `AbacusVNNI`, ...). Pointers reach as far as the operands of the operator do,
+/// which the verifier has proved; only this module, its sets and TensorView.swift read through pointers.
+public protocol VectorSet {
+  /// Words of 32 bits.
+  associatedtype Words
+  /// A vector of weights, four of each channel, and the four elements of a row that they meet.
+  associatedtype Weights
+  associatedtype Quad
+
+  /// Channels of one vector of words: 16 or fewer.
+  static var lanes: Int { get }
+  /// Vectors of channels that four rows, and those that one row has registers for.
+  static var vectorsOfFourRows: Int { get }
+  static var vectorsOfOneRow: Int { get }
+
+  static func splat(_ x: Int32) -> Words
+  static func add(_ a: Words, _ b: Words) -> Words
+  static func minimum(_ a: Words, _ b: Words) -> Words
+  static func maximum(_ a: Words, _ b: Words) -> Words
+  static func shiftRight(_ a: Words, _ bits: Int32) -> Words
+  static func multiplyHigh(_ a: Words, _ b: Words) -> Words
+  /// The lowest bytes of the first `count` words.
+  static func store(_ a: Words, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
+  /// Bias and multiplier of the first `count` channels.
+  static func constants(_ from: UnsafePointer<Int32>, _ count: Int) -> ChannelConstants<Self>
+
+  // MARK: Products in quads
+
+  static func weights(_ from: UnsafePointer<Int8>) -> Weights
+  static func quad(_ from: UnsafePointer<Int8>) -> Quad
+  static func addQuads(_ sums: Words, _ x: Quad, _ w: Weights) -> Words
+  /// What `addQuads` gives too much for every row, whatever the weights.
+  static func surplus(_ row: UnsafePointer<Int8>, _ bytes: Int) -> Int32
+
+  // MARK: Products along rows
+
+  /// Elements of a row, `chunk` or fewer of them.
+  associatedtype Elements
+  associatedtype RowWeights
+  static var chunk: Int { get }
+  static func elements(_ from: UnsafePointer<Int8>, _ count: Int) -> Elements
+  static func rowWeights(_ from: UnsafePointer<Int8>, _ count: Int) -> RowWeights
+  /// Adds products to any lanes of the sums. What their total gives too much is `surplus`, too.
+  static func addProducts(_ sums: Words, _ x: Elements, _ w: RowWeights) -> Words
+  /// The sum of all lanes of each: four in each group of four words.
+  static func total<let groups: Int>(_ sums: InlineArray<groups, InlineArray<4, Words>>) -> Words
+  /// One word for all four of each group.
+  static func spread<let groups: Int>(_ words: InlineArray<groups, Int32>) -> Words
+  /// Bias and multiplier of four channels, in each group.
+  static func fourConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> ChannelConstants<Self>
+  /// The lowest bytes of words, four of each group.
+  static func bytes(_ a: Words) -> SIMD4<UInt32>
+
+  // MARK: Products of neighbouring channels, two vectors of words at a time
+
+  /// Halves of 16 bits, one of each of 2 * `lanes` channels.
+  associatedtype Halves
+  /// So many channels; fewer than `2 * lanes` at the end.
+  static func halves(_ from: UnsafePointer<Int8>, _ count: Int) -> Halves
+  static func splatHalf(_ x: Int8) -> Halves
+  /// Adds two products of halves to each channel.
+  static func addPairs(
+    _ sums: ChannelPair<Self>, _ a: Halves, _ b: Halves, _ weightsA: Halves, _ weightsB: Halves
+  ) -> ChannelPair<Self>
+  /// Bias and multiplier in the order of the sums.
+  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<Self>
+  static func storePair(_ a: ChannelPair<Self>, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
+}
+
+/// Bias and multiplier of a vector of channels.
+public struct ChannelConstants<Set: VectorSet> {
+  public let bias: Set.Words
+  public let multiplier: Set.Words
+
+  @inlinable @inline(__always)
+  public init(bias: Set.Words, multiplier: Set.Words) {
+    self.bias = bias
+    self.multiplier = multiplier
+  }
+}
+
+/// Words of 2 * `lanes` channels, in the set's own order.
+public struct ChannelPair<Set: VectorSet> {
+  public let low: Set.Words
+  public let high: Set.Words
+
+  @inlinable @inline(__always)
+  public init(_ low: Set.Words, _ high: Set.Words) {
+    self.low = low
+    self.high = high
+  }
+}
+
+public struct PairConstants<Set: VectorSet> {
+  public let bias: ChannelPair<Set>
+  public let multiplier: ChannelPair<Set>
+
+  @inlinable @inline(__always)
+  public init(bias: ChannelPair<Set>, multiplier: ChannelPair<Set>) {
+    self.bias = bias
+    self.multiplier = multiplier
+  }
+}
