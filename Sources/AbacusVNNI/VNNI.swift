@@ -15,6 +15,7 @@ enum VNNI: VectorSet {
 
   @inline(__always) static func splat(_ x: Int32) -> Words { abacus_splat(x) }
   @inline(__always) static func add(_ a: Words, _ b: Words) -> Words { abacus_add(a, b) }
+  @inline(__always) static func subtract(_ a: Words, _ b: Words) -> Words { abacus_subtract(a, b) }
   @inline(__always) static func minimum(_ a: Words, _ b: Words) -> Words { abacus_minimum(a, b) }
   @inline(__always) static func maximum(_ a: Words, _ b: Words) -> Words { abacus_maximum(a, b) }
   @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_right(a, bits) }
@@ -49,20 +50,33 @@ enum VNNI: VectorSet {
   @inline(__always) static func quad(_ from: UnsafePointer<Int8>) -> Quad { unsafe abacus_splat_word(from) }
   @inline(__always) static func addQuads(_ sums: Words, _ x: Quad, _ w: Weights) -> Words { abacus_add_quads(sums, w, x) }
 
-  /// 128 times the sum of the row.
+
+  // MARK: 128 times the sum of the row
+
+  @inline(__always) static var hasSurplus: Bool { true }
+
   @inline(__always)
-  static func surplus(_ row: UnsafePointer<Int8>, _ bytes: Int) -> Int32 {
-    var sums = splat(0)
-    let factor = abacus_splat(Int32(bitPattern: 0x8080_8080))
-    var at = 0
-    while at &+ 64 <= bytes {
-      sums = unsafe abacus_add_quads(sums, factor, abacus_load(row + at))
-      at = at &+ 64
+  static func addSurplus(_ sums: Words, _ from: UnsafePointer<Int8>, _ count: Int) -> Words {
+    unsafe abacus_add_quads(sums, abacus_splat(Int32(bitPattern: 0x8080_8080)), elements(from, count))
+  }
+
+  @inline(__always)
+  static func totals<let rows: Int>(_ sums: InlineArray<rows, Words>) -> InlineArray<rows, Words> {
+    var results = sums
+    var r = 0
+    while r < rows {
+      // Where there are fewer than four, the last stands in for others.
+      let last = rows &- 1
+      let four = abacus_sums_in_groups(
+        sums[r], sums[min(r &+ 1, last)], sums[min(r &+ 2, last)], sums[min(r &+ 3, last)])
+      let all = abacus_sums_of_groups(four, four, four, four)
+      results[r] = abacus_splat_first(all)
+      if r &+ 1 < rows { results[r &+ 1] = abacus_splat_second(all) }
+      if r &+ 2 < rows { results[r &+ 2] = abacus_splat_third(all) }
+      if r &+ 3 < rows { results[r &+ 3] = abacus_splat_fourth(all) }
+      r = r &+ 4
     }
-    if at < bytes {
-      sums = unsafe abacus_add_quads(sums, factor, abacus_load_bytes(row + at, UInt32(truncatingIfNeeded: bytes &- at)))
-    }
-    return abacus_sum(sums)
+    return results
   }
 
   // MARK: Products along rows: weights have 128 added
@@ -91,8 +105,8 @@ enum VNNI: VectorSet {
   private static func four(_ a: InlineArray<4, Words>) -> Words { abacus_sums_in_groups(a[0], a[1], a[2], a[3]) }
 
   @inline(__always)
-  static func spread<let groups: Int>(_ words: InlineArray<groups, Int32>) -> Words {
-    abacus_spread(words[0], words[1], words[2], words[3])
+  static func grouped<let groups: Int>(_ words: InlineArray<groups, Words>) -> Words {
+    abacus_groups(words[0], words[1], words[2], words[3])
   }
 
   @inline(__always)

@@ -7,16 +7,18 @@ import CAbacus
 @inlinable @inline(__always)
 public func multiply<Set: VectorSet>(_ p: UnsafePointer<abacus_row_product>, _: Set.Type) {
   let product = unsafe BlockProduct<Set>(p)
-  let isNarrow = product.channelCount <= Set.lanes
   var row = 0
   while row < product.rowCount {
     let left = product.rowCount &- row
-    if isNarrow && left >= 8 {
-      product.narrow(row)
+    if left >= 8 && product.channelCount <= Set.lanes {
+      product.eight(row)
       row = row &+ 8
     } else if left >= 4 {
       product.four(row)
       row = row &+ 4
+    } else if left >= 2 {
+      product.two(row)
+      row = row &+ 2
     } else {
       product.one(row)
       row = row &+ 1
@@ -28,13 +30,10 @@ public func multiply<Set: VectorSet>(_ p: UnsafePointer<abacus_row_product>, _: 
 @safe
 struct BlockProduct<Set: VectorSet> {
   @usableFromInline let p: UnsafePointer<abacus_row_product>
-  /// Bytes of one group of 16 channels.
-  @usableFromInline let groupStride: Int
 
   @inlinable @inline(__always)
   init(_ p: UnsafePointer<abacus_row_product>) {
     unsafe self.p = p
-    groupStride = unsafe p.pointee.part_count &* p.pointee.part_length &* 16
   }
 
   @inlinable var rowCount: Int { @inline(__always) get { unsafe p.pointee.row_count } }
@@ -42,25 +41,41 @@ struct BlockProduct<Set: VectorSet> {
 
   /// Eight rows by one vector of channels, which is all there are.
   @inlinable @inline(never)
-  func narrow(_ row: Int) {
-    let surplus: InlineArray<8, Int32> = surpluses(row)
-    Tile<Set, 8, 1>(self, row, 0).run(surplus)
-  }
+  func eight(_ row: Int) { unsafe Tile<Set, 8, 1>(p, row, 0).run(surpluses(row)) }
 
   @inlinable @inline(never)
   func four(_ row: Int) {
-    let surplus: InlineArray<4, Int32> = surpluses(row)
+    let surplus: InlineArray<4, Set.Words> = surpluses(row)
     var channel = 0
     while channel < channelCount {
-      let vectors = min((channelCount &- channel &+ Set.lanes &- 1) / Set.lanes, Set.vectorsOfFourRows)
+      let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
       if vectors >= 4 {
-        Tile<Set, 4, 4>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 4>(p, row, channel).run(surplus)
         channel = channel &+ 4 &* Set.lanes
       } else if vectors >= 2 {
-        Tile<Set, 4, 2>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 2>(p, row, channel).run(surplus)
         channel = channel &+ 2 &* Set.lanes
       } else {
-        Tile<Set, 4, 1>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 1>(p, row, channel).run(surplus)
+        channel = channel &+ Set.lanes
+      }
+    }
+  }
+
+  @inlinable @inline(never)
+  func two(_ row: Int) {
+    let surplus: InlineArray<2, Set.Words> = surpluses(row)
+    var channel = 0
+    while channel < channelCount {
+      let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
+      if vectors >= 4 {
+        unsafe Tile<Set, 2, 4>(p, row, channel).run(surplus)
+        channel = channel &+ 4 &* Set.lanes
+      } else if vectors >= 2 {
+        unsafe Tile<Set, 2, 2>(p, row, channel).run(surplus)
+        channel = channel &+ 2 &* Set.lanes
+      } else {
+        unsafe Tile<Set, 2, 1>(p, row, channel).run(surplus)
         channel = channel &+ Set.lanes
       }
     }
@@ -68,38 +83,54 @@ struct BlockProduct<Set: VectorSet> {
 
   @inlinable @inline(never)
   func one(_ row: Int) {
-    let surplus: InlineArray<1, Int32> = surpluses(row)
+    let surplus: InlineArray<1, Set.Words> = surpluses(row)
     var channel = 0
     while channel < channelCount {
-      let vectors = min((channelCount &- channel &+ Set.lanes &- 1) / Set.lanes, Set.vectorsOfOneRow)
+      let vectors = min(vectorsLeft(channel), Set.vectorsOfOneRow)
       if vectors >= 8 {
-        Tile<Set, 1, 8>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 8>(p, row, channel).run(surplus)
         channel = channel &+ 8 &* Set.lanes
       } else if vectors >= 4 {
-        Tile<Set, 1, 4>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 4>(p, row, channel).run(surplus)
         channel = channel &+ 4 &* Set.lanes
-      } else if vectors >= 2 {
-        Tile<Set, 1, 2>(self, row, channel).run(surplus)
-        channel = channel &+ 2 &* Set.lanes
       } else {
-        Tile<Set, 1, 1>(self, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 1>(p, row, channel).run(surplus)
         channel = channel &+ Set.lanes
       }
     }
   }
 
   @inlinable @inline(__always)
-  func surpluses<let rows: Int>(_ row: Int) -> InlineArray<rows, Int32> {
-    var result = InlineArray<rows, Int32>(repeating: 0)
-    for r in 0..<rows {
-      var x = unsafe p.pointee.rows + (row &+ r) &* p.pointee.row_stride
-      for _ in unsafe 0..<p.pointee.part_count {
-        result[r] = unsafe result[r] &+ Set.surplus(x, p.pointee.part_length)
-        unsafe x = x + p.pointee.part_stride
-      }
-    }
-    return result
+  func vectorsLeft(_ channel: Int) -> Int { (channelCount &- channel &+ Set.lanes &- 1) / Set.lanes }
+
+  @inlinable @inline(__always)
+  func surpluses<let rows: Int>(_ row: Int) -> InlineArray<rows, Set.Words> {
+    unsafe rowSurpluses(p, p.pointee.rows + row &* p.pointee.row_stride, Set.self)
   }
+}
+
+/// What products of rows come to too much, in all lanes.
+@inlinable @inline(__always)
+func rowSurpluses<Set: VectorSet, let rows: Int>(
+  _ p: UnsafePointer<abacus_row_product>, _ x: UnsafePointer<Int8>, _: Set.Type
+) -> InlineArray<rows, Set.Words> {
+  var sums = InlineArray<rows, Set.Words>(repeating: Set.splat(0))
+  if !Set.hasSurplus { return sums }
+  let stride = unsafe p.pointee.row_stride
+  let length = unsafe p.pointee.part_length
+  var from = unsafe x
+  var part = unsafe p.pointee.part_count
+  while part > 0 {
+    var k = 0
+    while k < length {
+      let count = min(length &- k, Set.chunk)
+      unrolled(rows) { r in sums[r] = unsafe Set.addSurplus(sums[r], from + (r &* stride &+ k), count) }
+      k = k &+ Set.chunk
+    }
+    unsafe from = from + p.pointee.part_stride
+    part = part &- 1
+  }
+  return Set.totals(sums)
 }
 
 /// Some rows by some vectors of channels, whose sums stay in registers: all numbers are known when this is
@@ -107,71 +138,66 @@ struct BlockProduct<Set: VectorSet> {
 @usableFromInline
 @safe
 struct Tile<Set: VectorSet, let rows: Int, let vectors: Int> {
+  @usableFromInline typealias Sums = InlineArray<rows, InlineArray<vectors, Set.Words>>
   @usableFromInline let p: UnsafePointer<abacus_row_product>
-  @usableFromInline let x: UnsafePointer<Int8>
   @usableFromInline let row: Int
   @usableFromInline let channel: Int
-  @usableFromInline let groupStride: Int
 
   @inlinable @inline(__always)
-  init(_ product: BlockProduct<Set>, _ row: Int, _ channel: Int) {
-    unsafe p = product.p
-    unsafe x = product.p.pointee.rows + row &* product.p.pointee.row_stride
+  init(_ p: UnsafePointer<abacus_row_product>, _ row: Int, _ channel: Int) {
+    unsafe self.p = p
     self.row = row
     self.channel = channel
-    groupStride = product.groupStride
   }
 
   @inlinable @inline(__always)
-  func run(_ surplus: InlineArray<rows, Int32>) {
-    var sums = InlineArray<rows, InlineArray<vectors, Set.Words>>(
-      repeating: InlineArray(repeating: Set.splat(0)))
-    var at = 0
-    for part in unsafe 0..<p.pointee.part_count {
-      addPart(&sums, part, at)
-      at = unsafe at &+ p.pointee.part_length &* 16
+  func run(_ surplus: InlineArray<rows, Set.Words>) {
+    var sums = Sums(repeating: InlineArray(repeating: Set.splat(0)))
+    let stride = unsafe p.pointee.row_stride
+    let partStride = unsafe p.pointee.part_stride
+    let length = unsafe p.pointee.part_length
+    var part = unsafe p.pointee.rows + row &* stride
+    var left = unsafe p.pointee.part_count
+    let group = left &* length &* 16
+    var w = unsafe p.pointee.weights + (channel / 16 &* group &+ channel % 16 &* 4)
+    while left > 0 {
+      var x = unsafe part
+      let end = unsafe part + length
+      while unsafe x != end {
+        let weights = InlineArray<vectors, Set.Weights> { v in unsafe Set.weights(w + Self.place(v, group)) }
+        unrolled(rows) { r in
+          let quad = unsafe Set.quad(x + r &* stride)
+          unrolled(vectors) { v in sums[r][v] = Set.addQuads(sums[r][v], quad, weights[v]) }
+        }
+        unsafe x = x + 4
+        unsafe w = w + 64
+      }
+      unsafe part = part + partStride
+      left = left &- 1
     }
     finish(sums, surplus)
   }
 
-  /// Weights of a vector of channels.
+  /// Where a vector of weights begins, from the first on. Groups hold 16 channels, and tiles of more than one
+  /// vector begin with a group or end within it.
   @inlinable @inline(__always)
-  func weights(_ vector: Int) -> UnsafePointer<Int8> {
-    let n = channel &+ vector &* Set.lanes
-    return unsafe p.pointee.weights + (n / 16 &* groupStride &+ n % 16 &* 4)
+  static func place(_ vector: Int, _ group: Int) -> Int {
+    let n = vector &* Set.lanes
+    return n / 16 &* group &+ n % 16 &* 4
   }
 
   @inlinable @inline(__always)
-  func addPart(
-    _ sums: inout InlineArray<rows, InlineArray<vectors, Set.Words>>, _ part: Int, _ start: Int
-  ) {
-    let stride = unsafe p.pointee.row_stride
-    var from = unsafe x + part &* p.pointee.part_stride
-    var at = start
-    for _ in unsafe 0..<p.pointee.part_length / 4 {
-      var w = unsafe InlineArray<vectors, Set.Weights>(repeating: Set.weights(weights(0) + at))
-      for v in 1..<max(vectors, 1) { w[v] = unsafe Set.weights(weights(v) + at) }
-      for r in 0..<rows {
-        let quad = unsafe Set.quad(from + r &* stride)
-        for v in 0..<vectors { sums[r][v] = Set.addQuads(sums[r][v], quad, w[v]) }
-      }
-      unsafe from = from + 4
-      at = at &+ 64
-    }
-  }
-
-  @inlinable @inline(__always)
-  func finish(_ sums: InlineArray<rows, InlineArray<vectors, Set.Words>>, _ surplus: InlineArray<rows, Int32>) {
+  func finish(_ sums: Sums, _ surplus: InlineArray<rows, Set.Words>) {
     let stage = unsafe VectorStage<Set>(
       shift: p.pointee.shift, zeroPoint: p.pointee.zero_point, low: p.pointee.low, high: p.pointee.high)
     let channelCount = unsafe p.pointee.channel_count
-    for v in 0..<vectors {
+    unrolled(vectors) { v in
       let n = channel &+ v &* Set.lanes
       let count = min(channelCount &- n, Set.lanes)
       let constants = unsafe Set.constants(p.pointee.channels + 2 &* n, count)
-      for r in 0..<rows {
-        let start = Set.add(constants.bias, Set.splat(0 &- surplus[r]))
-        let value = stage.apply(Set.add(sums[r][v], start), constants.multiplier)
+      unrolled(rows) { r in
+        let accumulators = Set.add(sums[r][v], Set.subtract(constants.bias, surplus[r]))
+        let value = stage.apply(accumulators, constants.multiplier)
         unsafe Set.store(value, p.pointee.output + ((row &+ r) &* channelCount &+ n), count)
       }
     }

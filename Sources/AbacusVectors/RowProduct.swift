@@ -39,14 +39,9 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
   }
 
   @inlinable @inline(__always)
-  func surplus(_ row: Int) -> Int32 {
-    var sum: Int32 = 0
-    var x = unsafe elements(row)
-    for _ in unsafe 0..<p.pointee.part_count {
-      sum = unsafe sum &+ Set.surplus(x, p.pointee.part_length)
-      unsafe x = x + p.pointee.part_stride
-    }
-    return sum
+  func surplus(_ row: Int) -> Set.Words {
+    let one: InlineArray<1, Set.Words> = unsafe rowSurpluses(p, elements(row), Set.self)
+    return one[0]
   }
 
   @inlinable @inline(__always)
@@ -59,9 +54,8 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
   @inlinable @inline(never)
   func some(_ row: Int, _ count: Int) {
     let stage = stage
-    var surpluses = InlineArray<groups, Int32>(repeating: 0)
-    for g in 0..<groups { surpluses[g] = 0 &- surplus(row &+ min(g, count &- 1)) }
-    let surplus = Set.spread(surpluses)
+    let each = InlineArray<groups, Set.Words> { g in self.surplus(row &+ min(g, count &- 1)) }
+    let surplus = Set.grouped(each)
     var channel = 0
     while channel < channelCount {
       let channelsHere = min(channelCount &- channel, 4)
@@ -85,7 +79,7 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
         at = at &+ length
         part = unsafe part &+ p.pointee.part_stride
       }
-      let accumulators = Set.add(Set.add(Set.total(sums), surplus), constants.bias)
+      let accumulators = Set.add(Set.total(sums), Set.subtract(constants.bias, surplus))
       let bytes = Set.bytes(stage.apply(accumulators, constants.multiplier))
       for g in 0..<groups where g < count {
         unsafe store(bytes[g], p.pointee.output + ((row &+ g) &* channelCount &+ channel), channelsHere)
@@ -99,10 +93,10 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
     _ sums: inout Sums, _ x: InlineArray<groups, UnsafePointer<Int8>>, _ from: Int,
     _ w: InlineArray<4, UnsafePointer<Int8>>, _ at: Int, _ count: Int
   ) {
-    let rows = unsafe InlineArray<groups, Set.Elements> { g in unsafe Set.elements(x[g] + from, count) }
-    for c in 0..<4 {
+    let rows = InlineArray<groups, Set.Elements> { g in unsafe Set.elements(x[g] + from, count) }
+    unrolled(4) { c in
       let weights = unsafe Set.rowWeights(w[c] + at, count)
-      for g in 0..<groups { sums[g][c] = Set.addProducts(sums[g][c], rows[g], weights) }
+      unrolled(groups) { g in sums[g][c] = Set.addProducts(sums[g][c], rows[g], weights) }
     }
   }
 
@@ -110,7 +104,7 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
   @inlinable @inline(never)
   func one(_ row: Int) {
     let stage = stage
-    let surplus = Set.splat(0 &- surplus(row))
+    let surplus = self.surplus(row)
     let x = unsafe elements(row)
     var channel = 0
     while channel < channelCount {
@@ -133,7 +127,7 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
       }
       let channelsHere = min(channelCount &- channel, Set.lanes)
       let constants = unsafe Set.constants(p.pointee.channels + 2 &* channel, channelsHere)
-      let accumulators = Set.add(Set.add(Set.total(sums), surplus), constants.bias)
+      let accumulators = Set.add(Set.total(sums), Set.subtract(constants.bias, surplus))
       unsafe Set.store(
         stage.apply(accumulators, constants.multiplier),
         p.pointee.output + (row &* channelCount &+ channel), channelsHere)
@@ -144,8 +138,8 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
   @inlinable @inline(__always)
   func addOne(_ sums: inout Sums, _ x: UnsafePointer<Int8>, _ channel: Int, _ at: Int, _ count: Int) {
     let elements = unsafe Set.elements(x, count)
-    for g in 0..<groups {
-      for c in 0..<4 {
+    unrolled(groups) { g in
+      unrolled(4) { c in
         let w = unsafe Set.rowWeights(weights(channel &+ 4 &* g &+ c) + at, count)
         sums[g][c] = Set.addProducts(sums[g][c], elements, w)
       }

@@ -18,6 +18,7 @@ public protocol VectorSet {
 
   static func splat(_ x: Int32) -> Words
   static func add(_ a: Words, _ b: Words) -> Words
+  static func subtract(_ a: Words, _ b: Words) -> Words
   static func minimum(_ a: Words, _ b: Words) -> Words
   static func maximum(_ a: Words, _ b: Words) -> Words
   static func shiftRight(_ a: Words, _ bits: Int32) -> Words
@@ -32,8 +33,14 @@ public protocol VectorSet {
   static func weights(_ from: UnsafePointer<Int8>) -> Weights
   static func quad(_ from: UnsafePointer<Int8>) -> Quad
   static func addQuads(_ sums: Words, _ x: Quad, _ w: Weights) -> Words
-  /// What `addQuads` gives too much for every row, whatever the weights.
-  static func surplus(_ row: UnsafePointer<Int8>, _ bytes: Int) -> Int32
+
+  // MARK: What sums of products of a row come to too much, whatever the weights
+
+  static var hasSurplus: Bool { get }
+  /// Adds what some elements cause, `chunk` or fewer.
+  static func addSurplus(_ sums: Words, _ from: UnsafePointer<Int8>, _ count: Int) -> Words
+  /// The sum of all lanes of each, in all lanes.
+  static func totals<let rows: Int>(_ sums: InlineArray<rows, Words>) -> InlineArray<rows, Words>
 
   // MARK: Products along rows
 
@@ -43,12 +50,12 @@ public protocol VectorSet {
   static var chunk: Int { get }
   static func elements(_ from: UnsafePointer<Int8>, _ count: Int) -> Elements
   static func rowWeights(_ from: UnsafePointer<Int8>, _ count: Int) -> RowWeights
-  /// Adds products to any lanes of the sums. What their total gives too much is `surplus`, too.
+  /// Adds products to any lanes of the sums.
   static func addProducts(_ sums: Words, _ x: Elements, _ w: RowWeights) -> Words
   /// The sum of all lanes of each: four in each group of four words.
   static func total<let groups: Int>(_ sums: InlineArray<groups, InlineArray<4, Words>>) -> Words
-  /// One word for all four of each group.
-  static func spread<let groups: Int>(_ words: InlineArray<groups, Int32>) -> Words
+  /// One vector's words for each group.
+  static func grouped<let groups: Int>(_ words: InlineArray<groups, Words>) -> Words
   /// Bias and multiplier of four channels, in each group.
   static func fourConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> ChannelConstants<Self>
   /// The lowest bytes of words, four of each group.

@@ -35,15 +35,19 @@ ABACUS_INTRINSIC abacus_words abacus_unsigned(abacus_words a) { return ABACUS_WO
 /* VPDPBUSD: four products of an unsigned by a signed byte. VPDPWSSD: two of halves. */
 ABACUS_INTRINSIC abacus_words abacus_add_quads(abacus_words sums, abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_dpbusd_epi32(ABACUS_BITS(sums), ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_add_pairs(abacus_words sums, abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_dpwssd_epi32(ABACUS_BITS(sums), ABACUS_BITS(a), ABACUS_BITS(b))); }
-ABACUS_INTRINSIC int32_t abacus_sum(abacus_words a) { return _mm512_reduce_add_epi32(ABACUS_BITS(a)); }
 /* Every other word of two vectors: the first of each pair, the second. */
 ABACUS_INTRINSIC abacus_words abacus_firsts(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_permutex2var_epi32(ABACUS_BITS(a), _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_seconds(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_permutex2var_epi32(ABACUS_BITS(a), _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), ABACUS_BITS(b))); }
 /* Of a vector of pairs: the first, the second of each of the first four, in all groups of four words. */
 ABACUS_INTRINSIC abacus_words abacus_first_four(abacus_words a) { return ABACUS_WORDS(_mm512_permutexvar_epi32(_mm512_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6), ABACUS_BITS(a))); }
 ABACUS_INTRINSIC abacus_words abacus_second_four(abacus_words a) { return ABACUS_WORDS(_mm512_permutexvar_epi32(_mm512_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7, 1, 3, 5, 7, 1, 3, 5, 7), ABACUS_BITS(a))); }
-/* One word for all four of each group. */
-ABACUS_INTRINSIC abacus_words abacus_spread(int32_t a, int32_t b, int32_t c, int32_t d) { return ABACUS_WORDS(_mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d)); }
+/* The first group of the first vector, the second of the second, and so on. */
+ABACUS_INTRINSIC abacus_words abacus_groups(abacus_words a, abacus_words b, abacus_words c, abacus_words d) { return ABACUS_WORDS(_mm512_mask_blend_epi32(0xFF00, _mm512_mask_blend_epi32(0xF0, ABACUS_BITS(a), ABACUS_BITS(b)), _mm512_mask_blend_epi32(0xF000, ABACUS_BITS(c), ABACUS_BITS(d)))); }
+/* One word of each group for all of the group. */
+ABACUS_INTRINSIC abacus_words abacus_splat_first(abacus_words a) { return ABACUS_WORDS(_mm512_shuffle_epi32(ABACUS_BITS(a), 0x00)); }
+ABACUS_INTRINSIC abacus_words abacus_splat_second(abacus_words a) { return ABACUS_WORDS(_mm512_shuffle_epi32(ABACUS_BITS(a), 0x55)); }
+ABACUS_INTRINSIC abacus_words abacus_splat_third(abacus_words a) { return ABACUS_WORDS(_mm512_shuffle_epi32(ABACUS_BITS(a), 0xAA)); }
+ABACUS_INTRINSIC abacus_words abacus_splat_fourth(abacus_words a) { return ABACUS_WORDS(_mm512_shuffle_epi32(ABACUS_BITS(a), 0xFF)); }
 /* Sums of the words in each group: of the first vector in the first word of the group, and so on. */
 ABACUS_INTRINSIC abacus_words abacus_sums_of_two(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_add_epi32(_mm512_unpacklo_epi32(ABACUS_BITS(a), ABACUS_BITS(b)), _mm512_unpackhi_epi32(ABACUS_BITS(a), ABACUS_BITS(b)))); }
 ABACUS_INTRINSIC abacus_words abacus_sums_of_halves(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_add_epi32(_mm512_unpacklo_epi64(ABACUS_BITS(a), ABACUS_BITS(b)), _mm512_unpackhi_epi64(ABACUS_BITS(a), ABACUS_BITS(b)))); }
@@ -55,6 +59,7 @@ ABACUS_INTRINSIC abacus_words abacus_sums_of_groups(abacus_words a, abacus_words
 ABACUS_INTRINSIC abacus_words abacus_low_fours(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_permutex2var_epi64(ABACUS_BITS(a), _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_high_fours(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_permutex2var_epi64(ABACUS_BITS(a), _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_add(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_add_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
+ABACUS_INTRINSIC abacus_words abacus_subtract(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_sub_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_minimum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_min_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_maximum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_max_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_shift_right(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sra_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
