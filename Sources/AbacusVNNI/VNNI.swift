@@ -21,6 +21,20 @@ enum VNNI: VectorSet {
   @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_right(a, bits) }
   @inline(__always) static func multiplyHigh(_ a: Words, _ b: Words) -> Words { abacus_multiply_high(a, b) }
 
+  @inline(__always) static func shiftLeft(_ a: Words, _ bits: Int32) -> Words { abacus_shift_left(a, bits) }
+
+  @inline(__always)
+  static func sumsHigh(
+    _ a: Words, _ multiplierA: Words, _ b: Words, _ multiplierB: Words, _ summand: Int64
+  ) -> Words {
+    abacus_sums_high(a, multiplierA, b, multiplierB, summand)
+  }
+
+  @inline(__always)
+  static func widened(_ from: UnsafePointer<Int8>, _ count: Int) -> Words {
+    unsafe count == lanes ? abacus_widen_bytes(from) : abacus_widen_first_bytes(from, UInt32(truncatingIfNeeded: count))
+  }
+
   @inline(__always) static func store(_ a: Words, _ to: UnsafeMutablePointer<Int8>, _ count: Int) {
     if count == lanes {
       unsafe abacus_store(to, a)
@@ -125,15 +139,18 @@ enum VNNI: VectorSet {
     unsafe count == 32 ? abacus_load_halves(from) : abacus_load_first_halves(from, UInt32(truncatingIfNeeded: count))
   }
 
-  @inline(__always) static func splatHalf(_ x: Int8) -> Halves { abacus_splat_half(x) }
+  @inline(__always) static var noHalves: Halves { splat(0) }
+
+  @inline(__always)
+  static func interleave(_ a: Halves, _ b: Halves) -> ChannelPair<VNNI> {
+    ChannelPair(abacus_interleave_low(a, b), abacus_interleave_high(a, b))
+  }
 
   @inline(__always)
   static func addPairs(
-    _ sums: ChannelPair<VNNI>, _ a: Halves, _ b: Halves, _ weightsA: Halves, _ weightsB: Halves
+    _ sums: ChannelPair<VNNI>, _ x: ChannelPair<VNNI>, _ w: ChannelPair<VNNI>
   ) -> ChannelPair<VNNI> {
-    ChannelPair(
-      abacus_add_pairs(sums.low, abacus_interleave_low(a, b), abacus_interleave_low(weightsA, weightsB)),
-      abacus_add_pairs(sums.high, abacus_interleave_high(a, b), abacus_interleave_high(weightsA, weightsB)))
+    ChannelPair(abacus_add_pairs(sums.low, x.low, w.low), abacus_add_pairs(sums.high, x.high, w.high))
   }
 
   @inline(__always)
@@ -167,3 +184,9 @@ public func rowProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe Ro
 
 @c(abacus_vnni_depthwise_row)
 public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe convolve(row, VNNI.self) }
+
+@c(abacus_vnni_weighted_sum)
+public func weightedSum(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe add(sum, VNNI.self) }
+
+@c(abacus_vnni_average)
+public func averageWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe average(window, VNNI.self) }

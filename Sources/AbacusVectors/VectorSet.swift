@@ -23,6 +23,13 @@ public protocol VectorSet {
   static func maximum(_ a: Words, _ b: Words) -> Words
   static func shiftRight(_ a: Words, _ bits: Int32) -> Words
   static func multiplyHigh(_ a: Words, _ b: Words) -> Words
+  static func shiftLeft(_ a: Words, _ bits: Int32) -> Words
+  /// High words of sums of a summand and two products.
+  static func sumsHigh(
+    _ a: Words, _ multiplierA: Words, _ b: Words, _ multiplierB: Words, _ summand: Int64
+  ) -> Words
+  /// `count` bytes, widened.
+  static func widened(_ from: UnsafePointer<Int8>, _ count: Int) -> Words
   /// The lowest bytes of the first `count` words.
   static func store(_ a: Words, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
   /// Bias and multiplier of the first `count` channels.
@@ -67,11 +74,12 @@ public protocol VectorSet {
   associatedtype Halves
   /// So many channels; fewer than `2 * lanes` at the end.
   static func halves(_ from: UnsafePointer<Int8>, _ count: Int) -> Halves
-  static func splatHalf(_ x: Int8) -> Halves
+  static var noHalves: Halves { get }
+  /// Two halves of each channel.
+  associatedtype HalfPairs
+  static func interleave(_ a: Halves, _ b: Halves) -> HalfPairs
   /// Adds two products of halves to each channel.
-  static func addPairs(
-    _ sums: ChannelPair<Self>, _ a: Halves, _ b: Halves, _ weightsA: Halves, _ weightsB: Halves
-  ) -> ChannelPair<Self>
+  static func addPairs(_ sums: ChannelPair<Self>, _ x: HalfPairs, _ w: HalfPairs) -> ChannelPair<Self>
   /// Bias and multiplier in the order of the sums.
   static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<Self>
   static func storePair(_ a: ChannelPair<Self>, _ to: UnsafeMutablePointer<Int8>, _ count: Int)

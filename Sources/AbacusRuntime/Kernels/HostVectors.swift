@@ -86,19 +86,45 @@ func convolveDepthwiseVectors(_ call: Invocation) -> Bool {
   let channels: Elements<Int32> = call.elements(Operands.channels)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
   let stage = parameters.stage
+  let padding = UInt64(UInt8(truncatingIfNeeded: parameters.inputZeroPoint)) &* 0x0101_0101_0101_0101
+  var row = unsafe abacus_depthwise_row(
+    image: input.base, image_width: geometry.inputWidth, channel_count: geometry.channels, height: geometry.height,
+    width: geometry.width, first_row: 0, row_step: geometry.dilationHeight, row_count: geometry.inputHeight,
+    first_column: geometry.inputColumn(0, 0), column_step: geometry.dilationWidth, pixel_step: geometry.strideWidth,
+    pixel_count: geometry.outputWidth, padding: (padding, padding, padding, padding), weights: weights.base,
+    channels: channels.base, output: output.base, shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low,
+    high: stage.high)
   for unit in call.units {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-    let target = output.dropping(unit &* geometry.outputWidth &* geometry.channels)
-    var row = unsafe abacus_depthwise_row(
-      image: image.base, image_width: geometry.inputWidth, channel_count: geometry.channels,
-      height: geometry.height, width: geometry.width,
-      first_row: geometry.inputRow(unit % geometry.outputHeight, 0), row_step: geometry.dilationHeight,
-      row_count: geometry.inputHeight, first_column: geometry.inputColumn(0, 0),
-      column_step: geometry.dilationWidth, pixel_step: geometry.strideWidth, pixel_count: geometry.outputWidth,
-      padding: Int8(truncatingIfNeeded: parameters.inputZeroPoint), weights: weights.base, channels: channels.base,
-      output: target.base, shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low, high: stage.high)
+    unsafe row.image = image.base
+    unsafe row.first_row = geometry.inputRow(unit % geometry.outputHeight, 0)
+    unsafe row.output = output.dropping(unit &* geometry.outputWidth &* geometry.channels).base
     unsafe abacus_vnni_depthwise_row(&row)
   }
   return true
+}
+
+extension DenseAdd {
+  /// `run` in vectors.
+  func runVectors(
+    _ a: Elements<Int8>, _ b: Elements<Int8>, _ output: MutableElements<Int8>, _ count: Int
+  ) {
+    var sum = unsafe abacus_weighted_sum(
+      a: a.base, b: b.base, output: output.base, count: count, multiplier_a: multiplierA, multiplier_b: multiplierB,
+      scale: scale, summand: summand, shift: shift, low: low, high: high)
+    unsafe abacus_vnni_weighted_sum(&sum)
+  }
+}
+
+/// Sum of a window of pixels, less an offset, requantised.
+func averageVectors(
+  _ pixels: Elements<Int8>, height: Int, width: Int, rowStride: Int, channels: Int, offset: Int32, multiplier: Int32,
+  _ stage: OutputStage, _ output: MutableElements<Int8>
+) {
+  var window = unsafe abacus_pool_window(
+    pixels: pixels.base, height: height, width: width, row_stride: rowStride, channel_count: channels,
+    output: output.base, offset: offset, multiplier: multiplier, shift: stage.shift, zero_point: stage.zeroPoint,
+    low: stage.low, high: stage.high)
+  unsafe abacus_vnni_average(&window)
 }
 #endif

@@ -63,16 +63,23 @@ ABACUS_INTRINSIC abacus_words abacus_subtract(abacus_words a, abacus_words b) { 
 ABACUS_INTRINSIC abacus_words abacus_minimum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_min_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_maximum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_max_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_shift_right(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sra_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
+ABACUS_INTRINSIC abacus_words abacus_shift_left(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sll_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
 /* High words of products. */
 ABACUS_INTRINSIC abacus_words abacus_multiply_high(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(_mm512_mul_epi32(ABACUS_BITS(a), ABACUS_BITS(b)), 32), _mm512_mul_epi32(_mm512_srli_epi64(ABACUS_BITS(a), 32), _mm512_srli_epi64(ABACUS_BITS(b), 32)))); }
+/* High words of a summand and two products; of those in even places, of those in odd ones. */
+ABACUS_INTRINSIC abacus_words abacus_even_sums(abacus_words a, abacus_words m, abacus_words b, abacus_words n, int64_t summand) { return ABACUS_WORDS(_mm512_add_epi64(_mm512_set1_epi64(summand), _mm512_add_epi64(_mm512_mul_epi32(ABACUS_BITS(a), ABACUS_BITS(m)), _mm512_mul_epi32(ABACUS_BITS(b), ABACUS_BITS(n))))); }
+ABACUS_INTRINSIC abacus_words abacus_odd_words(abacus_words a) { return ABACUS_WORDS(_mm512_srli_epi64(ABACUS_BITS(a), 32)); }
+ABACUS_INTRINSIC abacus_words abacus_sums_high(abacus_words a, abacus_words m, abacus_words b, abacus_words n, int64_t summand) { return ABACUS_WORDS(_mm512_mask_blend_epi32(0xAAAA, ABACUS_BITS(abacus_odd_words(abacus_even_sums(a, m, b, n, summand))), ABACUS_BITS(abacus_even_sums(abacus_odd_words(a), abacus_odd_words(m), abacus_odd_words(b), abacus_odd_words(n), summand)))); }
+/* 16 bytes, widened; the first `count` of them. */
+ABACUS_INTRINSIC abacus_words abacus_widen_bytes(const int8_t *from) { return ABACUS_WORDS(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from))); }
+ABACUS_INTRINSIC abacus_words abacus_widen_first_bytes(const int8_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8((__mmask16)((1u << count) - 1), from))); }
 /* The lowest bytes of words: all of them, or the first `count`. */
 ABACUS_INTRINSIC void abacus_store(int8_t *to, abacus_words a) { _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(ABACUS_BITS(a))); }
 ABACUS_INTRINSIC void abacus_store_first(int8_t *to, abacus_words a, uint32_t count) { _mm_mask_storeu_epi8(to, (__mmask16)((1u << count) - 1), _mm512_cvtepi32_epi8(ABACUS_BITS(a))); }
 ABACUS_INTRINSIC abacus_four_words abacus_lowest_bytes(abacus_words a) { return (abacus_four_words)_mm512_cvtepi32_epi8(ABACUS_BITS(a)); }
-/* 32 bytes, widened to halves; the first `count` of them; one byte in all. */
+/* 32 bytes, widened to halves; the first `count` of them. */
 ABACUS_INTRINSIC abacus_words abacus_load_halves(const int8_t *from) { return ABACUS_WORDS(_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)from))); }
 ABACUS_INTRINSIC abacus_words abacus_load_first_halves(const int8_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((__mmask32)_bzhi_u64(~0ull, count), from))); }
-ABACUS_INTRINSIC abacus_words abacus_splat_half(int8_t x) { return ABACUS_WORDS(_mm512_set1_epi16(x)); }
 /* Halves of two vectors in turns, within 128 bits: of the lower four of every eight, of the upper four. */
 ABACUS_INTRINSIC abacus_words abacus_interleave_low(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_unpacklo_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_interleave_high(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_unpackhi_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
