@@ -58,6 +58,19 @@ enum VNNI: VectorSet {
     )
   }
 
+  @inline(__always) static var run: Int { 64 }
+
+  @inline(__always)
+  static func copy(_ from: UnsafePointer<Int8>, _ to: UnsafeMutablePointer<Int8>, _ count: Int) {
+    let count = UInt32(truncatingIfNeeded: count)
+    unsafe abacus_store_bytes(to, abacus_load_bytes(from, count), count)
+  }
+
+  @inline(__always)
+  static func fill(_ to: UnsafeMutablePointer<Int8>, _ value: Int8, _ count: Int) {
+    unsafe abacus_store_bytes(to, abacus_splat_byte(value), UInt32(truncatingIfNeeded: count))
+  }
+
   // MARK: Products in quads: rows are signed, and weights have 128 added
 
   @inline(__always) static func weights(_ from: UnsafePointer<Int8>) -> Weights { unsafe abacus_unsigned(abacus_load(from)) }
@@ -190,3 +203,6 @@ public func weightedSum(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe add(
 
 @c(abacus_vnni_average)
 public func averageWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe average(window, VNNI.self) }
+
+@c(abacus_vnni_gather)
+public func gatherWindows(_ windows: UnsafePointer<abacus_window_gather>) { unsafe gather(windows, VNNI.self) }

@@ -41,7 +41,7 @@ struct BlockProduct<Set: VectorSet> {
 
   /// Eight rows by one vector of channels, which is all there are.
   @inlinable @inline(never)
-  func eight(_ row: Int) { unsafe Tile<Set, 8, 1>(p, row, 0).run(surpluses(row)) }
+  func eight(_ row: Int) { unsafe Tile<Set, 8, 1, 1>(p, row, 0).run(surpluses(row)) }
 
   @inlinable @inline(never)
   func four(_ row: Int) {
@@ -50,13 +50,13 @@ struct BlockProduct<Set: VectorSet> {
     while channel < channelCount {
       let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
       if vectors >= 4 {
-        unsafe Tile<Set, 4, 4>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 4, 1>(p, row, channel).run(surplus)
         channel = channel &+ 4 &* Set.lanes
       } else if vectors >= 2 {
-        unsafe Tile<Set, 4, 2>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 2, 1>(p, row, channel).run(surplus)
         channel = channel &+ 2 &* Set.lanes
       } else {
-        unsafe Tile<Set, 4, 1>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 4, 1, 2>(p, row, channel).run(surplus)
         channel = channel &+ Set.lanes
       }
     }
@@ -69,13 +69,13 @@ struct BlockProduct<Set: VectorSet> {
     while channel < channelCount {
       let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
       if vectors >= 4 {
-        unsafe Tile<Set, 2, 4>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 4, 1>(p, row, channel).run(surplus)
         channel = channel &+ 4 &* Set.lanes
       } else if vectors >= 2 {
-        unsafe Tile<Set, 2, 2>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 2, 2>(p, row, channel).run(surplus)
         channel = channel &+ 2 &* Set.lanes
       } else {
-        unsafe Tile<Set, 2, 1>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 1, 4>(p, row, channel).run(surplus)
         channel = channel &+ Set.lanes
       }
     }
@@ -88,13 +88,13 @@ struct BlockProduct<Set: VectorSet> {
     while channel < channelCount {
       let vectors = min(vectorsLeft(channel), Set.vectorsOfOneRow)
       if vectors >= 8 {
-        unsafe Tile<Set, 1, 8>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 8, 1>(p, row, channel).run(surplus)
         channel = channel &+ 8 &* Set.lanes
       } else if vectors >= 4 {
-        unsafe Tile<Set, 1, 4>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 4, 2>(p, row, channel).run(surplus)
         channel = channel &+ 4 &* Set.lanes
       } else {
-        unsafe Tile<Set, 1, 1>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 1, 4>(p, row, channel).run(surplus)
         channel = channel &+ Set.lanes
       }
     }
@@ -134,10 +134,11 @@ func rowSurpluses<Set: VectorSet, let rows: Int>(
 }
 
 /// Some rows by some vectors of channels, whose sums stay in registers: all numbers are known when this is
-/// compiled.
+/// compiled. Where there are few sums, as many additions as their latency asks for are under way in
+/// `chains` of their own.
 @usableFromInline
 @safe
-struct Tile<Set: VectorSet, let rows: Int, let vectors: Int> {
+struct Tile<Set: VectorSet, let rows: Int, let vectors: Int, let chains: Int> {
   @usableFromInline typealias Sums = InlineArray<rows, InlineArray<vectors, Set.Words>>
   @usableFromInline let p: UnsafePointer<abacus_row_product>
   @usableFromInline let row: Int
@@ -152,9 +153,8 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int> {
 
   @inlinable @inline(__always)
   func run(_ surplus: InlineArray<rows, Set.Words>) {
-    var sums = Sums(repeating: InlineArray(repeating: Set.splat(0)))
+    var sums = InlineArray<chains, Sums>(repeating: InlineArray(repeating: InlineArray(repeating: Set.splat(0))))
     let stride = unsafe p.pointee.row_stride
-    let partStride = unsafe p.pointee.part_stride
     let length = unsafe p.pointee.part_length
     var part = unsafe p.pointee.rows + row &* stride
     var left = unsafe p.pointee.part_count
@@ -162,20 +162,41 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int> {
     var w = unsafe p.pointee.weights + (channel / 16 &* group &+ channel % 16 &* 4)
     while left > 0 {
       var x = unsafe part
-      let end = unsafe part + length
-      while unsafe x != end {
-        let weights = InlineArray<vectors, Set.Weights> { v in unsafe Set.weights(w + Self.place(v, group)) }
-        unrolled(rows) { r in
-          let quad = unsafe Set.quad(x + r &* stride)
-          unrolled(vectors) { v in sums[r][v] = Set.addQuads(sums[r][v], quad, weights[v]) }
-        }
+      var quads = length / 4
+      while quads >= chains {
+        unrolled(chains) { chain in unsafe Self.add(&sums[chain], x + 4 &* chain, stride, w + 64 &* chain, group) }
+        unsafe x = x + 4 &* chains
+        unsafe w = w + 64 &* chains
+        quads = quads &- chains
+      }
+      while chains > 1 && quads > 0 {
+        unsafe Self.add(&sums[0], x, stride, w, group)
         unsafe x = x + 4
         unsafe w = w + 64
+        quads = quads &- 1
       }
-      unsafe part = part + partStride
+      unsafe part = part + p.pointee.part_stride
       left = left &- 1
     }
-    finish(sums, surplus)
+    var total = sums[0]
+    unrolled(chains &- 1) { chain in
+      unrolled(rows) { r in
+        unrolled(vectors) { v in total[r][v] = Set.add(total[r][v], sums[chain &+ 1][r][v]) }
+      }
+    }
+    finish(total, surplus)
+  }
+
+  /// Four elements of each row.
+  @inlinable @inline(__always)
+  static func add(
+    _ sums: inout Sums, _ x: UnsafePointer<Int8>, _ stride: Int, _ w: UnsafePointer<Int8>, _ group: Int
+  ) {
+    let weights = InlineArray<vectors, Set.Weights> { v in unsafe Set.weights(w + place(v, group)) }
+    unrolled(rows) { r in
+      let quad = unsafe Set.quad(x + r &* stride)
+      unrolled(vectors) { v in sums[r][v] = Set.addQuads(sums[r][v], quad, weights[v]) }
+    }
   }
 
   /// Where a vector of weights begins, from the first on. Groups hold 16 channels, and tiles of more than one

@@ -35,6 +35,11 @@ public protocol VectorSet {
   /// Bias and multiplier of the first `count` channels.
   static func constants(_ from: UnsafePointer<Int32>, _ count: Int) -> ChannelConstants<Self>
 
+  /// Copies `count` bytes, `run` or fewer; sets as many to one value.
+  static var run: Int { get }
+  static func copy(_ from: UnsafePointer<Int8>, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
+  static func fill(_ to: UnsafeMutablePointer<Int8>, _ value: Int8, _ count: Int)
+
   // MARK: Products in quads
 
   static func weights(_ from: UnsafePointer<Int8>) -> Weights

@@ -119,13 +119,13 @@ private func convolveVectors(
   // A row of taps is one part of a window.
   let tapRow = geometry.width &* geometry.channels
   let inside = geometry.dilationWidth == 1 && tapRow % rows.granule == 0 ? geometry.columnsInside : 0..<0
-  let windows = GatheredWindows(call, geometry, depth: depth, granule: rows.granule, fill: fill)
+  var windows = GatheredWindows(call, geometry, depth: depth, granule: rows.granule, fill: fill)
   for unit in call.units {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     let y = unit % geometry.outputHeight
     let target = output.dropping(unit &* geometry.outputWidth &* channels)
     let direct = geometry.isInsideRows(y) ? inside : 0..<0
-    windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target, channels: channels)
+    windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
     if !direct.isEmpty {
       let first = geometry.inputRow(y, 0) &* geometry.inputWidth &+ geometry.inputColumn(direct.lowerBound, 0)
       rows.multiply(
@@ -134,42 +134,7 @@ private func convolveVectors(
         partStride: geometry.dilationHeight &* geometry.inputWidth &* geometry.channels,
         to: target.dropping(direct.lowerBound &* channels))
     }
-    windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target, channels: channels)
-  }
-}
-
-/// Windows that are gathered into scratch, as many as there is room for.
-private struct GatheredWindows {
-  private let scratch: MutableElements<Int8>
-  private let depth: Int
-  private let stride: Int
-  private let room: Int
-  private let geometry: WindowGeometry
-  private let fill: Int8
-
-  init(_ call: Invocation, _ geometry: WindowGeometry, depth: Int, granule: Int, fill: Int8) {
-    scratch = call.mutableElements(Operands.scratch)
-    stride = (depth &+ 3) & ~3
-    self.depth = granule == 1 ? depth : stride
-    room = min(call.storedCount(Operands.scratch, Int8.self) / stride, QuadLayout.windows)
-    self.geometry = geometry
-    self.fill = fill
-  }
-
-  func multiply(
-    _ image: Elements<Int8>, y: Int, _ pixels: Range<Int>, _ rows: inout VectorRows, _ output: MutableElements<Int8>,
-    channels: Int
-  ) {
-    var x = pixels.lowerBound
-    while x < pixels.upperBound {
-      let count = min(room, pixels.upperBound &- x)
-      for i in 0..<count {
-        geometry.gather(
-          image, y: y, x: x &+ i, 0, geometry.channels, fill: fill, into: scratch.dropping(i &* stride))
-      }
-      rows.multiply(scratch.readOnly, count: count, depth: depth, stride: stride, to: output.dropping(x &* channels))
-      x = x &+ count
-    }
+    windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
   }
 }
 #endif

@@ -71,6 +71,49 @@ struct VectorRows {
   }
 }
 
+/// Windows that are gathered into scratch, as many as there is room for.
+@safe
+struct GatheredWindows {
+  private let scratch: MutableElements<Int8>
+  private let depth: Int
+  private let room: Int
+  private let geometry: WindowGeometry
+  private let channels: Int
+  private var gather: abacus_window_gather
+
+  init(_ call: Invocation, _ geometry: WindowGeometry, depth: Int, granule: Int, fill: Int8) {
+    scratch = call.mutableElements(Operands.scratch)
+    let stride = (depth &+ 3) & ~3
+    self.depth = granule == 1 ? depth : stride
+    room = min(call.storedCount(Operands.scratch, Int8.self) / stride, QuadLayout.windows)
+    self.geometry = geometry
+    channels = call.tensor(Operands.output).extent(3)
+    unsafe gather = abacus_window_gather(
+      image: scratch.base, image_height: geometry.inputHeight, image_width: geometry.inputWidth,
+      channel_count: geometry.channels, height: geometry.height, width: geometry.width, first_row: 0,
+      row_step: geometry.dilationHeight, first_column: 0, column_step: geometry.dilationWidth,
+      pixel_step: geometry.strideWidth, pixel_count: 0, padding: fill, patches: scratch.base, patch_stride: stride)
+  }
+
+  /// Some pixels of an output row.
+  mutating func multiply(
+    _ image: Elements<Int8>, y: Int, _ pixels: Range<Int>, _ rows: inout VectorRows, _ output: MutableElements<Int8>
+  ) {
+    unsafe gather.image = image.base
+    unsafe gather.first_row = geometry.inputRow(y, 0)
+    var x = pixels.lowerBound
+    while x < pixels.upperBound {
+      let count = min(room, pixels.upperBound &- x)
+      unsafe gather.first_column = geometry.inputColumn(x, 0)
+      unsafe gather.pixel_count = count
+      unsafe abacus_vnni_gather(&gather)
+      unsafe rows.multiply(
+        scratch.readOnly, count: count, depth: depth, stride: gather.patch_stride, to: output.dropping(x &* channels))
+      x = x &+ count
+    }
+  }
+}
+
 /// Executes depthwise convolutions with one filter a channel.
 ///
 /// - Returns: false where the loops for vectors do not apply.

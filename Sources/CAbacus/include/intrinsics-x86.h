@@ -30,6 +30,8 @@ ABACUS_INTRINSIC abacus_words abacus_load(const void *from) { return ABACUS_WORD
 ABACUS_INTRINSIC abacus_words abacus_load_words(const int32_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_maskz_loadu_epi32((__mmask16)((1u << count) - 1), from)); }
 ABACUS_INTRINSIC abacus_words abacus_load_bytes(const int8_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, count), from)); }
 ABACUS_INTRINSIC abacus_words abacus_splat_word(const void *from) { int32_t x; __builtin_memcpy(&x, from, 4); return abacus_splat(x); }
+ABACUS_INTRINSIC abacus_words abacus_splat_byte(int8_t x) { return ABACUS_WORDS(_mm512_set1_epi8(x)); }
+ABACUS_INTRINSIC void abacus_store_bytes(int8_t *to, abacus_words a, uint32_t count) { _mm512_mask_storeu_epi8(to, _bzhi_u64(~0ull, count), ABACUS_BITS(a)); }
 /* Bytes plus 128: signed ones become unsigned. */
 ABACUS_INTRINSIC abacus_words abacus_unsigned(abacus_words a) { return ABACUS_WORDS(_mm512_xor_si512(ABACUS_BITS(a), _mm512_set1_epi8(-128))); }
 /* VPDPBUSD: four products of an unsigned by a signed byte. VPDPWSSD: two of halves. */

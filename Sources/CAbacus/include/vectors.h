@@ -62,11 +62,25 @@ typedef struct abacus_pool_window {
   int32_t shift, zero_point, low, high;
 } abacus_pool_window;
 
+/* Windows of neighbouring pixels of one row of an image, copied one after the other into patches. */
+typedef struct abacus_window_gather {
+  const int8_t *image;
+  intptr_t image_height, image_width, channel_count;
+  intptr_t height, width;                      /* of the window                                      */
+  intptr_t first_row, row_step;                /* image row under the first tap                      */
+  intptr_t first_column, column_step;          /* the same of the first pixel                        */
+  intptr_t pixel_step, pixel_count;            /* image columns from one pixel to the next           */
+  int8_t padding;                              /* what taps outside the image become                 */
+  int8_t *patches;
+  intptr_t patch_stride;
+} abacus_window_gather;
+
 #define ABACUS_VECTOR_LOOPS(set)                                                     \
   void abacus_##set##_row_product(const abacus_row_product *product);                \
   void abacus_##set##_block_product(const abacus_row_product *product);              \
   void abacus_##set##_depthwise_row(const abacus_depthwise_row *row);                \
   void abacus_##set##_weighted_sum(const abacus_weighted_sum *sum);                  \
+  void abacus_##set##_gather(const abacus_window_gather *windows);                   \
   void abacus_##set##_average(const abacus_pool_window *window)
 
 ABACUS_VECTOR_LOOPS(vnni);
