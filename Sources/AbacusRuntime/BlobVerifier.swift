@@ -256,7 +256,8 @@ extension BlobView {
       operator_record: record, tensors: address(.tensors),
       parameters: address(.parameters, record.pointee.parameterOffset),
       parameter_bytes: section(.parameters).bytes &- record.pointee.parameterOffset,
-      constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units)
+      constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units,
+      vectors: VectorInstructions.common.rawValue)
   }
 }
 

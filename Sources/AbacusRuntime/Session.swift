@@ -14,6 +14,8 @@ struct Session {
   /// Where the next step starts.
   var nextOperator: UInt32 = 0
   var nextUnit: UInt32 = 0
+  /// Which inner loops this CPU is fastest with; a board has one kind.
+  var vectors = VectorInstructions.best
 
   init(blob: BlobView, arena: UnsafeMutableRawPointer) {
     tag = Self.readyTag
@@ -62,6 +64,7 @@ struct Session {
       ? record.pointee.units : min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
     unsafe call.first_unit = descends ? record.pointee.units &- end : nextUnit
     unsafe call.end_unit = descends ? record.pointee.units &- nextUnit : end
+    unsafe call.vectors = vectors.rawValue
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
     // The block passes through all operators of the loop; then the next block begins.
     nextOperator = nextOperator &+ 1
