@@ -45,6 +45,18 @@ private func convolution(_ call: Invocation) {
   {
     return convolveVectors(call, rows, geometry, depth: depth, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint))
   }
+  #elseif ABACUS_LANES
+  if groups == 1 && LaneProduct.suits(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    let product = LaneProduct(call, depth: depth, channels: channels, parameters.stage)
+    if !geometry.isPointwise {
+      return product.convolve(
+        call, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), channels: channels)
+    }
+    let first = call.units.lowerBound &* geometry.outputWidth
+    return product.multiply(
+      input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth,
+      call.mutableElements(Operands.scratch), output.dropping(first &* channels))
+  }
   #endif
   if geometry.isPointwise && groups == 1 {
     // Pixels follow each other in memory, so rows of pixels need not end a pair.

@@ -35,6 +35,13 @@ private func fullyConnected(_ call: Invocation) {
     return rows.multiply(
       input.dropping(source), count: last &- first, depth: depth, stride: depth, to: output.dropping(target))
   }
+  #elseif ABACUS_LANES
+  if (depth & 3 == 0 || last &- first >= 3)
+    && LaneProduct.suits(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    let product = LaneProduct(call, depth: depth, channels: channels, parameters.stage)
+    return product.multiply(
+      input.dropping(source), rows: last &- first, call.mutableElements(Operands.scratch), output.dropping(target))
+  }
   #endif
   var row = first
   while row &+ 1 < last {

@@ -1,8 +1,8 @@
 import AbacusFormat
 import CAbacus
 
-// Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
-// others execute the layout like any other.
+// Rows times weights in pairs of channels. Only cores with SMLAD and Cortex-M3 (LaneProduct.swift) have loops
+// of their own for them; all others execute the layout like any other.
 
 extension Invocation {
   /// Weights are in pairs, and there is scratch to widen rows in.
