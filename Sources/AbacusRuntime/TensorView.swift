@@ -69,14 +69,32 @@ extension Elements where Element == Int16 {
 }
 
 #if ABACUS_DSP
+// Words, behind which the elements then begin.
 extension Elements where Element == UInt32 {
-  /// Three words, behind which these elements then begin.
   @inline(__always)
   mutating func takeThree() -> abacus_three_words {
     assert(limit >= 3)
     var next = unsafe base
     let words = unsafe abacus_load_three(&next)
     self = unsafe Elements(base: next, count: limit &- 3)
+    return words
+  }
+
+  @inline(__always)
+  mutating func takeFour() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
+    return words
+  }
+
+  @inline(__always)
+  mutating func takeFourWeights() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four_weights(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
     return words
   }
 }

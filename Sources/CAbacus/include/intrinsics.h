@@ -32,9 +32,13 @@ ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32
 /* SMLABT, SMLATB: the bottom halfword of one times the top halfword of the other, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_bottom_top(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_top_bottom(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatb((int32_t)a, (int32_t)b, sum); }
-/* LDM: three words, and the address moves on behind them. It wants ascending registers, so they are named. */
+/* LDM: words, behind which the address then is. It wants ascending registers, so they are named: those of elements
+   and those of weights, which are used together. */
 typedef struct { uint32_t a, b, c; } abacus_three_words;
+typedef struct { uint32_t a, b, c, d; } abacus_four_words;
 ABACUS_INTRINSIC abacus_three_words abacus_load_three(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"); __asm__ volatile("ldmia %0!, {%1, %2, %3}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c) : : "memory"); return (abacus_three_words){a, b, c}; }
+ABACUS_INTRINSIC abacus_four_words abacus_load_four(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"), d __asm__("r6"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
+ABACUS_INTRINSIC abacus_four_words abacus_load_four_weights(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r8"), b __asm__("r9"), c __asm__("r11"), d __asm__("r12"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
 #endif
 
 

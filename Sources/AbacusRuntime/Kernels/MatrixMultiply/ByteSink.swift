@@ -59,7 +59,7 @@ struct ByteSink: PairSink {
     while k.isBefore(end) {
       let next = w.dropping(2 &* product.quads)
       var sums = PairSums(k[0], k[2])
-      sums.addThree(x, w, blocks: w.dropping(2 &* (product.quads & ~3)), end: next)
+      sums.addThree(x, w, blocks: product.blocks(w), end: next)
       let (first, second) = (k[1], k[3])
       let (b, c) = (a.dropping(toB), a.dropping(toC))
       c[0] = epilogue.apply(sums.c0, first)
@@ -76,22 +76,15 @@ struct ByteSink: PairSink {
   @inline(never)
   func one(_ product: PairedProduct, _ x: Elements<UInt32>) {
     var (w, k) = (product.weights, channels)
-    var y = target
+    var a = target
     let end = k.dropping(2 &* channelCount)
     while k.isBefore(end) {
-      // Without a second pair the first stands in for it.
-      let hasSecond = k.dropping(4).isBefore(end)
-      let second = hasSecond ? w.dropping(2 &* product.quads) : w
-      let l = hasSecond ? k.dropping(4) : k
-      let z = hasSecond ? y.dropping(2) : y
+      let next = w.dropping(2 &* product.quads)
       var sums = PairSums(k[0], k[2])
-      (sums.b0, sums.b1) = (l[0], l[2])
-      sums.addOne(x, w, second, quads: product.quads)
-      y[0] = epilogue.apply(sums.a0, k[1])
-      y[1] = epilogue.apply(sums.a1, k[3])
-      z[0] = epilogue.apply(sums.b0, l[1])
-      z[1] = epilogue.apply(sums.b1, l[3])
-      (w, k, y) = (second.dropping(2 &* product.quads), l.dropping(4), z.dropping(2))
+      sums.addOne(x, w, blocks: product.blocks(w), end: next)
+      a[0] = epilogue.apply(sums.a0, k[1])
+      a[1] = epilogue.apply(sums.a1, k[3])
+      (w, k, a) = (next, k.dropping(4), a.dropping(2))
     }
     clamp()
   }

@@ -118,7 +118,7 @@ struct PairSums {
 
   /// All elements of three rows.
   ///
-  /// - Parameter end: of the weights.
+  /// - Parameter blocks: the end of the weights that come with 16 elements at a time.
   @inline(__always)
   mutating func addThree(_ rows: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
     var (x, w) = (rows, w)
@@ -155,19 +155,36 @@ struct PairSums {
     c1 = abacus_multiply_add_pairs(x.c, w1, c1)
   }
 
-  /// Four elements of one row, the first, by two pairs of channels.
+  /// All elements of one row, the first.
+  ///
+  /// - Parameter blocks: the end of the weights that come with 16 elements at a time.
   @inline(__always)
-  mutating func addOne(_ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>) {
-    addOne(x[0], w[0], v[0])
-    addOne(x[1], w[1], v[1])
+  mutating func addOne(_ row: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
+    var (x, w) = (row, w)
+    while w.isBefore(blocks) {
+      addTwoQuads(&x, &w)
+      addTwoQuads(&x, &w)
+    }
+    while w.isBefore(end) {
+      addOne(x[0], w[0])
+      addOne(x[1], w[1])
+      (x, w) = (x.dropping(2), w.dropping(2))
+    }
   }
 
   @inline(__always)
-  private mutating func addOne(_ x: UInt32, _ w: UInt32, _ v: UInt32) {
+  private mutating func addTwoQuads(_ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    let (elements, weights) = (x.takeFour(), w.takeFourWeights())
+    addOne(elements.a, weights.a)
+    addOne(elements.b, weights.b)
+    addOne(elements.c, weights.c)
+    addOne(elements.d, weights.d)
+  }
+
+  @inline(__always)
+  private mutating func addOne(_ x: UInt32, _ w: UInt32) {
     a0 = abacus_multiply_add_pairs(x, abacus_even_bytes(w), a0)
     a1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(w), a1)
-    b0 = abacus_multiply_add_pairs(x, abacus_even_bytes(v), b0)
-    b1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(v), b1)
   }
 }
 
@@ -191,36 +208,28 @@ struct PairedProduct {
     for pair in 0..<channelCount / 2 {
       let next = w.dropping(2 &* quads)
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      sums.three(x, w, blocks: w.dropping(2 &* (quads & ~3)), end: next)
+      sums.three(x, w, blocks: blocks(w), end: next)
       sink.store(sums, channel: 2 &* pair, isOne: false)
       w = next
     }
   }
 
-  /// All channels of one row, four at a time, so that each element is loaded once for four products.
+  /// All channels of one row.
   @inline(never)
   func one<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
-    var channel = 0
-    while channel < channelCount {
-      let second = w.dropping(2 &* quads)
-      let hasSecond = channel &+ 2 < channelCount
-      var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
-      if hasSecond {
-        sums.b0 = sink.bias(channel &+ 2)
-        sums.b1 = sink.bias(channel &+ 3)
-      }
-      // Without a second pair the first stands in for it, and nothing is stored.
-      sums.addOne(x, w, hasSecond ? second : w, quads: quads)
-      sink.store(sums, channel: channel, isOne: true)
-      if hasSecond {
-        (sums.a0, sums.a1) = (sums.b0, sums.b1)
-        sink.store(sums, channel: channel &+ 2, isOne: true)
-      }
-      w = second.dropping(2 &* quads)
-      channel = channel &+ 4
+    for pair in 0..<channelCount / 2 {
+      let next = w.dropping(2 &* quads)
+      var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
+      sums.one(x, w, blocks: blocks(w), end: next)
+      sink.store(sums, channel: 2 &* pair, isOne: true)
+      w = next
     }
   }
+
+  /// Behind the weights of a pair that come with 16 elements at a time.
+  @inline(__always)
+  func blocks(_ w: Elements<UInt32>) -> Elements<UInt32> { w.dropping(2 &* (quads & ~3)) }
 }
 
 // Leaves, so that sums and addresses have the registers for themselves.
@@ -235,22 +244,13 @@ extension PairSums {
     self = sums
   }
 
-  /// One row by two pairs of channels, the sums of the second in b.
+  /// One row.
   @inline(never)
-  mutating func addOne(
-    _ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>, quads: Int
+  fileprivate mutating func one(
+    _ x: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>
   ) {
-    var (x, w, v, sums) = (x, w, v, self)
-    let end = w.dropping(2 &* quads)
-    if quads & 1 != 0 {
-      sums.addOne(x, w, v)
-      (x, w, v) = (x.dropping(2), w.dropping(2), v.dropping(2))
-    }
-    while w.isBefore(end) {
-      sums.addOne(x, w, v)
-      sums.addOne(x.dropping(2), w.dropping(2), v.dropping(2))
-      (x, w, v) = (x.dropping(4), w.dropping(4), v.dropping(4))
-    }
+    var sums = self
+    sums.addOne(x, w, blocks: blocks, end: end)
     self = sums
   }
 }
