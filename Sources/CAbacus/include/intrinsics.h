@@ -29,7 +29,9 @@ ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return __builtin_arm_
 ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return __builtin_arm_ssat(x, 16); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
-/* SMLABT, SMLATB: the bottom halfword of one times the top halfword of the other, added to a sum. */
+/* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_multiply_add_bottoms(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabb((int32_t)a, (int32_t)b, sum); }
+ABACUS_INTRINSIC int32_t abacus_multiply_add_tops(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_bottom_top(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_top_bottom(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatb((int32_t)a, (int32_t)b, sum); }
 /* LDM: words, behind which the address then is. It wants ascending registers, so they are named: those of elements
