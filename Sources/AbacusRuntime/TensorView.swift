@@ -165,6 +165,11 @@ public struct Invocation {
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
 
+  #if arch(x86_64)
+  /// What the session found when it was opened.
+  var vectors: VectorInstructions { unsafe VectorInstructions(rawValue: call.pointee.vectors) ?? .common }
+  #endif
+
   /// Elements of the output that belong to one unit, for operators that split it into equal parts.
   var share: Int { tensor(Operands.output).elementCount / Int(truncatingIfNeeded: record.units) }
 

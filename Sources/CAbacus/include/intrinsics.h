@@ -20,13 +20,19 @@ ABACUS_INTRINSIC int32_t abacus_shift_right(int32_t x, int32_t bits) { return x 
 /* One SMULL, MULH + MUL or IMUL. */
 ABACUS_INTRINSIC int64_t abacus_multiply_wide(int32_t a, int32_t b) { return (int64_t)a * b; }
 
+/* To 8 and to 16 bits: SSAT, or two comparisons. */
+#if defined(__ARM_FEATURE_SAT)
+ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return __builtin_arm_ssat(x, 8); }
+ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return __builtin_arm_ssat(x, 16); }
+#else
+ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return x < -128 ? -128 : x > 127 ? 127 : x; }
+ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
+#endif
+
 #if defined(__ARM_FEATURE_DSP)
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
 ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
-/* SSAT: to 8 and to 16 bits. */
-ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return __builtin_arm_ssat(x, 8); }
-ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return __builtin_arm_ssat(x, 16); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */

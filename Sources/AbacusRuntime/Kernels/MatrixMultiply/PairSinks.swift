@@ -61,21 +61,6 @@ extension ElementSink {
   }
 }
 
-/// A type of outputs.
-protocol SaturatedElement: FixedWidthInteger, BitwiseCopyable {
-  static func saturated(_ value: Int32) -> Self
-}
-
-extension Int8: SaturatedElement {
-  @inline(__always)
-  static func saturated(_ value: Int32) -> Int8 { Int8(truncatingIfNeeded: abacus_saturate_byte(value)) }
-}
-
-extension Int16: SaturatedElement {
-  @inline(__always)
-  static func saturated(_ value: Int32) -> Int16 { Int16(truncatingIfNeeded: abacus_saturate_half(value)) }
-}
-
 /// `OutputStage` for shifts above 32, where only the high words of products count.
 private struct HighStage<Output: SaturatedElement> {
   /// Half a step, on the grid of the high word.

@@ -1,10 +1,9 @@
 import AbacusFormat
 import CAbacus
 
-// Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
-// others execute the layout like any other.
+// Rows times weights in pairs of channels. Only cores with SMLAD and Cortex-M3 (LaneProduct.swift) have loops
+// of their own for them; all others execute the layout like any other.
 
-#if ABACUS_DSP
 extension Invocation {
   /// Weights are in pairs, and there is scratch to widen rows in.
   @inline(__always)
@@ -15,6 +14,7 @@ extension Invocation {
   }
 }
 
+#if ABACUS_DSP
 /// Rows that lie one after the other, times weights in pairs.
 ///
 /// - Parameter row: the row of the output that the first becomes.
