@@ -80,6 +80,13 @@ extension Elements where Element == UInt32 {
     return words
   }
 
+  /// Three words, from which on the elements still begin.
+  @inline(__always)
+  func peekThree() -> abacus_three_words {
+    assert(limit >= 3)
+    return unsafe abacus_peek_three(base)
+  }
+
   @inline(__always)
   mutating func takeFour() -> abacus_four_words {
     assert(limit >= 4)
@@ -96,6 +103,18 @@ extension Elements where Element == UInt32 {
     let words = unsafe abacus_load_four_weights(&next)
     self = unsafe Elements(base: next, count: limit &- 4)
     return words
+  }
+}
+
+extension PairSums {
+  /// Four elements of three rows, behind which rows and weights then begin.
+  @inline(__always)
+  mutating func addQuad(_ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    assert(x.limit >= 6 && w.limit >= 2)
+    var (nextX, nextW) = unsafe (x.base, w.base)
+    unsafe abacus_add_quad(&a0, &b0, &c0, &a1, &b1, &c1, &nextX, &nextW)
+    x = unsafe Elements(base: nextX, count: x.limit &- 6)
+    w = unsafe Elements(base: nextW, count: w.limit &- 2)
   }
 }
 #endif

@@ -116,55 +116,31 @@ struct PairSums {
     (a1, b1, c1) = (second, second, second)
   }
 
-  /// All elements of three rows.
-  ///
-  /// - Parameter blocks: the end of the weights that come with 16 elements at a time.
+  /// All elements of three rows; the weights then begin behind them.
   @inline(__always)
-  mutating func addThree(_ rows: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
-    var (x, w) = (rows, w)
+  mutating func addThree(_ rows: Elements<UInt32>, _ w: inout Elements<UInt32>, _ depth: PairedDepth) {
+    var x = rows
+    let blocks = w.dropping(depth.blocks)
     while w.isBefore(blocks) {
-      addQuad(&x, w)
-      addQuad(&x, w.dropping(2))
-      addQuad(&x, w.dropping(4))
-      addQuad(&x, w.dropping(6))
-      w = w.dropping(8)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
     }
-    while w.isBefore(end) {
-      addQuad(&x, w)
-      w = w.dropping(2)
-    }
+    let end = w.dropping(depth.rest)
+    while w.isBefore(end) { addQuad(&x, &w) }
   }
 
-  /// Four elements of three rows.
+  /// All elements of one row, the first; the weights then begin behind them.
   @inline(__always)
-  private mutating func addQuad(_ x: inout Elements<UInt32>, _ w: Elements<UInt32>) {
-    let (even, odd) = (w[0], w[1])
-    add(x.takeThree(), even)
-    add(x.takeThree(), odd)
-  }
-
-  @inline(__always)
-  private mutating func add(_ x: abacus_three_words, _ w: UInt32) {
-    let w0 = abacus_even_bytes(w)
-    a0 = abacus_multiply_add_pairs(x.a, w0, a0)
-    b0 = abacus_multiply_add_pairs(x.b, w0, b0)
-    c0 = abacus_multiply_add_pairs(x.c, w0, c0)
-    let w1 = abacus_odd_bytes(w)
-    a1 = abacus_multiply_add_pairs(x.a, w1, a1)
-    b1 = abacus_multiply_add_pairs(x.b, w1, b1)
-    c1 = abacus_multiply_add_pairs(x.c, w1, c1)
-  }
-
-  /// All elements of one row, the first.
-  ///
-  /// - Parameter blocks: the end of the weights that come with 16 elements at a time.
-  @inline(__always)
-  mutating func addOne(_ row: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
-    var (x, w) = (row, w)
+  mutating func addOne(_ row: Elements<UInt32>, _ w: inout Elements<UInt32>, _ depth: PairedDepth) {
+    var x = row
+    let blocks = w.dropping(depth.blocks)
     while w.isBefore(blocks) {
       addTwoQuads(&x, &w)
       addTwoQuads(&x, &w)
     }
+    let end = w.dropping(depth.rest)
     while w.isBefore(end) {
       addOne(x[0], w[0])
       addOne(x[1], w[1])
@@ -188,16 +164,28 @@ struct PairSums {
   }
 }
 
+/// How many words the weights of two channels are.
+struct PairedDepth {
+  /// Those that come with 16 elements at a time.
+  let blocks: Int
+  let rest: Int
+
+  init(_ depth: Int) {
+    let quads = (depth &+ 3) / 4
+    blocks = 2 &* (quads & ~3)
+    rest = 2 &* (quads & 3)
+  }
+}
+
 /// Weights in blocks of two channels by four elements.
 struct PairedProduct {
   let weights: Elements<UInt32>
-  /// Groups of four elements in a row.
-  let quads: Int
+  let depth: PairedDepth
   private let channelCount: Int
 
   init(_ call: Invocation, depth: Int, channels: Int) {
     weights = call.elements(Operands.weights)
-    quads = (depth &+ 3) / 4
+    self.depth = PairedDepth(depth)
     channelCount = channels
   }
 
@@ -206,11 +194,9 @@ struct PairedProduct {
   func three<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
     for pair in 0..<channelCount / 2 {
-      let next = w.dropping(2 &* quads)
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      sums.three(x, w, blocks: blocks(w), end: next)
+      w = sums.three(x, w, depth)
       sink.store(sums, channel: 2 &* pair, isOne: false)
-      w = next
     }
   }
 
@@ -219,39 +205,37 @@ struct PairedProduct {
   func one<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
     for pair in 0..<channelCount / 2 {
-      let next = w.dropping(2 &* quads)
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      sums.one(x, w, blocks: blocks(w), end: next)
+      w = sums.one(x, w, depth)
       sink.store(sums, channel: 2 &* pair, isOne: true)
-      w = next
     }
   }
-
-  /// Behind the weights of a pair that come with 16 elements at a time.
-  @inline(__always)
-  func blocks(_ w: Elements<UInt32>) -> Elements<UInt32> { w.dropping(2 &* (quads & ~3)) }
 }
 
 // Leaves, so that sums and addresses have the registers for themselves.
 extension PairSums {
   /// Three rows.
+  ///
+  /// - Returns: the weights that follow.
   @inline(never)
   fileprivate mutating func three(
-    _ x: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>
-  ) {
-    var sums = self
-    sums.addThree(x, w, blocks: blocks, end: end)
+    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
+  ) -> Elements<UInt32> {
+    var (w, sums) = (weights, self)
+    sums.addThree(x, &w, depth)
     self = sums
+    return w
   }
 
-  /// One row.
+  /// The same for one row.
   @inline(never)
   fileprivate mutating func one(
-    _ x: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>
-  ) {
-    var sums = self
-    sums.addOne(x, w, blocks: blocks, end: end)
+    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
+  ) -> Elements<UInt32> {
+    var (w, sums) = (weights, self)
+    sums.addOne(x, &w, depth)
     self = sums
+    return w
   }
 }
 #endif
