@@ -49,8 +49,7 @@ extension OutputStage {
   /// The same for shifts above 32, of which the caller has made sure once for many.
   @inline(__always)
   func applyHigh(_ accumulator: Int32, multiplier: Int32) -> Int32 {
-    let high = accumulator.multipliedFullWidth(by: multiplier).high
-    return finish((high &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
+    return finish((highWord(accumulator, multiplier) &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
   }
 
   /// Zero point and clamp. Clamping comes first, so that a saturated value cannot wrap.
