@@ -80,6 +80,15 @@ private func averagePool(_ call: Invocation) {
       let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
       let offset = Int32(truncatingIfNeeded: count) &* p.inputZeroPoint
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
+      #if arch(x86_64)
+      if call.vectors != .common && p.stage.shift > 32 {
+        averageVectors(
+          image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
+          height: taps.rows.count, width: taps.columns.count, rowStride: geometry.inputWidth &* geometry.channels,
+          channels: geometry.channels, offset: offset, multiplier: multiplier, p.stage, target)
+        continue
+      }
+      #endif
       for channel in 0..<geometry.channels {
         var sum: Int32 = 0
         for row in taps.rows {
