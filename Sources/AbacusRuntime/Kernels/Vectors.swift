@@ -56,6 +56,16 @@ extension OutputStage {
 }
 #endif
 
+#if ABACUS_LONG
+extension Elements where Element == Int8 {
+  /// These bytes as words; they begin at one.
+  @inline(__always)
+  var words: Elements<UInt32> {
+    unsafe Elements<UInt32>(base: UnsafeRawPointer(base).assumingMemoryBound(to: UInt32.self), count: limit / 4)
+  }
+}
+#endif
+
 #if ABACUS_THUMB
 import CAbacus
 

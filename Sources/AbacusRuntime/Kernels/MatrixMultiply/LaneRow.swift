@@ -2,10 +2,48 @@
 import AbacusFormat
 import CAbacus
 
+/// One row, as ``LaneWeights/fourSums(_:_:_:)`` takes it.
+struct LaneRow {
+  let elements: Elements<Int8>
+  #if ABACUS_LONG
+  /// What weights that count 128 more add to a lower lane, and half of its range.
+  let excess: Int32
+  #endif
+}
+
 #if ABACUS_LONG
+extension LaneWeights {
+  @inline(never)
+  func row(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> LaneRow {
+    var sum: Int32 = 0
+    for k in 0..<depth { sum = sum &+ Int32(x[k]) }
+    return LaneRow(elements: x, excess: sum &<< 7 &+ ChannelLanes.half)
+  }
+
+  /// A row of a multiple of four columns times two pairs of channels.
+  @inline(__always)
+  func fourSums(_ row: LaneRow, _ w: Elements<Int8>, _ v: Elements<Int8>) -> SIMD4<Int32> {
+    let (x, w, v) = (row.elements, w.words, v.words)
+    var lanes = ChannelLanes()
+    var (second, fourth) = (0 &- row.excess, 0 &- row.excess)
+    var quad = 0
+    while true {
+      let count = min(quads &- quad, Lanes.maximumQuads)
+      lanes.add(x.dropping(4 &* quad), w.dropping(2 &* quad), v.dropping(2 &* quad), quads: count)
+      quad = quad &+ count
+      if quad == quads { break }
+      ChannelLanes.take(&lanes.s, &second)
+      ChannelLanes.take(&lanes.t, &fourth)
+    }
+    return SIMD4(
+      ChannelLanes.upper(lanes.s), ChannelLanes.lower(lanes.s) &+ second,
+      ChannelLanes.upper(lanes.t), ChannelLanes.lower(lanes.t) &+ fourth)
+  }
+}
+
 /// Sums of one row by two pairs of channels. Of each pair the second channel has the lower lane; its
 /// weights count 128 more, so that they are never negative.
-struct ChannelLanes {
+private struct ChannelLanes {
   /// Half of a lane's range.
   static let half: Int32 = 1 &<< 23
   var s: Int64 = 1 &<< 23
@@ -58,114 +96,48 @@ struct ChannelLanes {
   private static func lanes(_ word: UInt32, _ position: UInt32) -> Int32 {
     Int32(bitPattern: (word &>> position | word &<< (32 &- position)) & 0xFF00_00FF)
   }
-}
 
-extension LaneProduct {
-  /// All channels of one row.
-  @inline(never)
-  func one(_ x: Elements<Int8>, _ output: MutableElements<Int8>) {
-    // Weights of the second channel of each pair count 128 more.
-    let excess = rowSum(x) &<< 7 &+ ChannelLanes.half
-    var w = weights
-    var channel = 0
-    while channel < channelCount {
-      let hasSecond = channel &+ 2 < channelCount
-      let v = hasSecond ? w.dropping(2 &* quads) : w
-      let constants = channels.dropping(2 &* channel)
-      let others = channels.dropping(2 &* (channel &+ (hasSecond ? 2 : 0)))
-      var lower = constants[2] &- excess
-      var otherLower = others[2] &- excess
-      var lanes = ChannelLanes()
-      let whole = depth / 4
-      var quad = 0
-      while true {
-        let count = min(whole &- quad, Lanes.maximumQuads)
-        lanes.add(x.dropping(4 &* quad), w.dropping(2 &* quad), v.dropping(2 &* quad), quads: count)
-        quad = quad &+ count
-        if quad == whole { break }
-        ChannelLanes.take(&lanes.s, &lower)
-        ChannelLanes.take(&lanes.t, &otherLower)
-      }
-      let target = output.dropping(channel)
-      target[0] = stage.apply(ChannelLanes.upper(lanes.s) &+ constants[0], constants[1])
-      target[1] = stage.apply(ChannelLanes.lower(lanes.s) &+ lower, constants[3])
-      if hasSecond {
-        target[2] = stage.apply(ChannelLanes.upper(lanes.t) &+ others[0], others[1])
-        target[3] = stage.apply(ChannelLanes.lower(lanes.t) &+ otherLower, others[3])
-      }
-      w = v.dropping(2 &* quads)
-      channel = channel &+ 4
-    }
-    stage.clamp(output, channelCount, step: 1)
-  }
-
-  @inline(never)
-  private func rowSum(_ x: Elements<Int8>) -> Int32 {
-    var sum: Int32 = 0
-    for k in 0..<depth { sum = sum &+ Int32(x[k]) }
-    return sum
-  }
-}
-
-extension ChannelLanes {
   /// Empties the lower lane, so that more columns find room.
   @inline(never)
-  fileprivate static func take(_ lanes: inout Int64, _ sum: inout Int32) {
+  static func take(_ lanes: inout Int64, _ sum: inout Int32) {
     let lower = ChannelLanes.lower(lanes) &- ChannelLanes.half
     sum = sum &+ lower
     lanes = lanes &- abacus_widen(lower)
   }
 }
-#else
-extension LaneProduct {
-  /// All channels of one row, four at a time, so that each element is loaded once for four products.
-  @inline(never)
-  func one(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>, _ output: MutableElements<Int8>) {
-    let x = arranged(x, scratch)
-    var (w, constants, target) = (weightBytes, channels, output)
-    var left = channelCount
-    while left > 0 {
-      // Without a second pair the first stands in for it, and nothing is stored.
-      let v = left > 2 ? w.dropping(8 &* quads) : w
-      let sums = fourSums(x, w, v, quads: quads)
-      target[0] = stage.apply(sums[0] &+ constants[0], constants[1])
-      target[1] = stage.apply(sums[1] &+ constants[2], constants[3])
-      if left > 2 {
-        target[2] = stage.apply(sums[2] &+ constants[4], constants[5])
-        target[3] = stage.apply(sums[3] &+ constants[6], constants[7])
-      }
-      if left <= 4 { return }
-      (w, constants, target) = (v.dropping(8 &* quads), constants.dropping(8), target.dropping(4))
-      left = left &- 4
-    }
-  }
-
-  #if ABACUS_THUMB
+#elseif ABACUS_THUMB
+extension LaneWeights {
   /// The row as every second byte, in the order of weights in pairs: so one index serves both.
   @inline(never)
-  private func arranged(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> Elements<Int8> {
+  func row(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> LaneRow {
     let bytes = scratch.bytes
     for k in 0..<depth { bytes[k / 4 &* 8 &+ PairedLayout.offset(row: 0, column: k)] = x[k] }
-    return bytes.readOnly
+    return LaneRow(elements: bytes.readOnly)
   }
-  #else
-  @inline(__always)
-  private func arranged(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> Elements<Int8> { x }
-  #endif
-}
 
-#if ABACUS_THUMB
-/// Products of a row and two pairs of channels.
-@inline(never)
-private func fourSums(_ x: Elements<Int8>, _ w: Elements<Int8>, _ v: Elements<Int8>, quads: Int) -> SIMD4<Int32> {
-  let sums = x.fourSums(w, v, count: 8 &* quads)
-  return SIMD4(sums.s0, sums.s1, sums.s2, sums.s3)
+  /// A row of a multiple of four columns times two pairs of channels.
+  @inline(never)
+  func fourSums(_ row: LaneRow, _ w: Elements<Int8>, _ v: Elements<Int8>) -> SIMD4<Int32> {
+    let sums = row.elements.fourSums(w, v, count: 8 &* quads)
+    return SIMD4(sums.s0, sums.s1, sums.s2, sums.s3)
+  }
 }
 #else
+extension LaneWeights {
+  @inline(__always)
+  func row(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> LaneRow { LaneRow(elements: x) }
+
+  /// A row of a multiple of four columns times two pairs of channels.
+  @inline(__always)
+  func fourSums(_ row: LaneRow, _ w: Elements<Int8>, _ v: Elements<Int8>) -> SIMD4<Int32> {
+    productsOfRow(row.elements, w, v, quads: quads)
+  }
+}
+
 /// Products of a row and two pairs of channels. Not inlined, so that sums and addresses have the registers for
 /// themselves.
 @inline(never)
-private func fourSums(_ x: Elements<Int8>, _ w: Elements<Int8>, _ v: Elements<Int8>, quads: Int) -> SIMD4<Int32> {
+private func productsOfRow(_ x: Elements<Int8>, _ w: Elements<Int8>, _ v: Elements<Int8>, quads: Int) -> SIMD4<Int32> {
   var (x, w, v) = (x, w, v)
   var (s0, s1, s2, s3) = (Int32(0), Int32(0), Int32(0), Int32(0))
   let end = x.dropping(4 &* quads)
@@ -181,6 +153,5 @@ private func fourSums(_ x: Elements<Int8>, _ w: Elements<Int8>, _ v: Elements<In
   }
   return SIMD4(s0, s1, s2, s3)
 }
-#endif
 #endif
 #endif
