@@ -57,6 +57,20 @@ extension OutputStage {
 #endif
 
 #if ABACUS_LONG
+import CAbacus
+
+extension Elements where Element == Int32 {
+  /// The first four, behind which this view begins then.
+  @inline(__always)
+  mutating func takeFour() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four(&next)
+    unsafe self = Elements(base: next, count: limit &- 4)
+    return words
+  }
+}
+
 extension Elements where Element == Int8 {
   /// These bytes as words; they begin at one.
   @inline(__always)

@@ -30,8 +30,9 @@ enum Lanes {
 struct RowLanes {
   /// Half of a lane's range, so that the lower lane is never negative.
   private static let half: Int32 = 1 &<< 22
-  private var s: Int64 = 1 &<< 22
-  private var t: Int64 = 1 &<< 22
+  static let start: Int64 = 1 &<< 22
+  private var s = RowLanes.start
+  private var t = RowLanes.start
 
   /// Sums of products: first row by first channel and by second, second row by first channel and by
   /// second. Not inlined, so that sums and addresses have the registers for themselves.
@@ -45,29 +46,29 @@ struct RowLanes {
     var (x, w, lanes) = (x, w, RowLanes())
     let end = x.dropping(4 &* quads)
     if quads & 1 != 0 {
-      lanes.addQuad(x, w)
-      (x, w) = (x.dropping(4), w.dropping(8))
+      lanes.addQuad(x.takeFour(), w)
+      w = w.dropping(8)
     }
     while x.isBefore(end) {
-      lanes.addQuad(x, w)
-      lanes.addQuad(x.dropping(4), w.dropping(8))
-      (x, w) = (x.dropping(8), w.dropping(16))
+      lanes.addQuad(x.takeFour(), w)
+      lanes.addQuad(x.takeFour(), w.dropping(8))
+      w = w.dropping(16)
     }
     return SIMD4(lower(lanes.s), lower(lanes.t), upper(lanes.s), upper(lanes.t))
   }
 
   @inline(__always)
-  private static func lower(_ sum: Int64) -> Int32 { Int32(truncatingIfNeeded: sum) & (1 &<< 23 &- 1) &- half }
+  static func lower(_ sum: Int64) -> Int32 { Int32(truncatingIfNeeded: sum) & (1 &<< 23 &- 1) &- half }
 
   @inline(__always)
-  private static func upper(_ sum: Int64) -> Int32 { Int32(truncatingIfNeeded: sum &>> 23) }
+  static func upper(_ sum: Int64) -> Int32 { Int32(truncatingIfNeeded: sum &>> 23) }
 
   @inline(__always)
-  private mutating func addQuad(_ x: Elements<Int32>, _ w: Elements<Int8>) {
-    add(x[0], w, PairedLayout.offset(row: 0, column: 0))
-    add(x[1], w, PairedLayout.offset(row: 0, column: 1))
-    add(x[2], w, PairedLayout.offset(row: 0, column: 2))
-    add(x[3], w, PairedLayout.offset(row: 0, column: 3))
+  private mutating func addQuad(_ x: abacus_four_words, _ w: Elements<Int8>) {
+    add(x.a, w, PairedLayout.offset(row: 0, column: 0))
+    add(x.b, w, PairedLayout.offset(row: 0, column: 1))
+    add(x.c, w, PairedLayout.offset(row: 0, column: 2))
+    add(x.d, w, PairedLayout.offset(row: 0, column: 3))
   }
 
   @inline(__always)
@@ -82,7 +83,7 @@ struct RowLanes {
 struct RowLanes {
   /// Makes sums of two products in the lower lane 0 to 65,280 and those in the upper one -32,768 to 32,512.
   private static let bias: Int32 = 32_512 &- upperBias &<< 16
-  private static let upperBias: Int32 = 256
+  static let upperBias: Int32 = 256
   private var both0: Int32 = 0
   private var upper0: Int32 = 0
   private var both1: Int32 = 0
@@ -103,6 +104,10 @@ struct RowLanes {
     let other = lanes.upper1 &+ 2 &* upperBias &* Int32(truncatingIfNeeded: quads)
     return SIMD4(lanes.both0 &- second &<< 16, lanes.both1 &- other &<< 16, second, other)
   }
+
+  /// The upper lane of a sum of two products, less its bias.
+  @inline(__always)
+  static func upper(_ sum: Int32) -> Int32 { (sum &+ bias) &>> 16 }
 
   #if ABACUS_THUMB
   @inline(__always)
@@ -128,9 +133,9 @@ struct RowLanes {
     let first = x &* Int32(w[0]) &+ next &* Int32(w[2])
     let second = x &* Int32(w[1]) &+ next &* Int32(w[3])
     both0 = both0 &+ first
-    upper0 = upper0 &+ (first &+ RowLanes.bias) &>> 16
+    upper0 = upper0 &+ RowLanes.upper(first)
     both1 = both1 &+ second
-    upper1 = upper1 &+ (second &+ RowLanes.bias) &>> 16
+    upper1 = upper1 &+ RowLanes.upper(second)
   }
   #endif
 }
