@@ -56,7 +56,7 @@ public struct Board: Decodable, Sendable {
   public var machine: Machine?
 
   /// Its core has loops of its own for weights in pairs of channels.
-  public var wantsPairs: Bool { ["cortex-m3", "cortex-m4", "cortex-m7"].contains(cpu) }
+  public var wantsPairs: Bool { ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "rv32imc"].contains(cpu) }
 
   public static func named(_ name: String) throws(PackError) -> Board {
     let boards = try all()

@@ -29,6 +29,12 @@ ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return x < -128 ? -12
 ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
 #endif
 
+#if defined(__ARM_ARCH_7M__)
+/* LDM: four words, and the address moves on behind them. It wants ascending registers, so they are named. */
+typedef struct { int32_t a, b, c, d; } abacus_four_words;
+ABACUS_INTRINSIC abacus_four_words abacus_load_four(const int32_t *_Nonnull *_Nonnull from) { register int32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"), d __asm__("r6"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
+#endif
+
 #if defined(__ARM_FEATURE_DSP)
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
