@@ -7,6 +7,11 @@ import CAbacus
 /// - Returns: false where they do not apply.
 @inline(never)
 func convolveVectors(_ call: Invocation) -> Bool {
+  if DepthwiseColumns.suits(call) {
+    let kernel = DepthwiseColumns(call)
+    for unit in call.units { kernel.row(unit) }
+    return true
+  }
   guard let kernel = DepthwiseVectors(call) else { return false }
   for unit in call.units { kernel.row(unit) }
   return true
@@ -37,7 +42,7 @@ private struct DepthwiseVectors {
     channels = call.elements(Operands.channels)
     output = call.mutableElements(Operands.output)
     if geometry.channels != call.tensor(Operands.output).extent(3) || parameters.weightZeroPoint != 0
-      || call.has(Operands.shifts) || stage.shift <= 32
+      || call.has(Operands.shifts) || stage.shift <= 32 || !stage.isFullRange
     {
       return nil
     }
@@ -111,7 +116,7 @@ private struct DepthwiseVectors {
   @inline(__always)
   private func finish(_ sums: SIMD4<Int32>, _ channels: Elements<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
     let places = SIMD4<Int32>(0, 16, 32, 48)
-    return stage.applyHigh(
+    return stage.saturateHigh(
       sums &+ channels.words(at: places, lanes), multipliers: channels.dropping(1).words(at: places, lanes))
   }
 
