@@ -44,7 +44,10 @@ extension Elements where Element == Int8 {
 
   /// Eight elements, widened.
   @inline(__always)
-  func halves(_ lanes: UInt16) -> SIMD8<Int16> { unsafe abacus_load_halves(base, lanes) }
+  var halves: SIMD8<Int16> {
+    assert(limit >= 8)
+    return unsafe abacus_load_halves(base)
+  }
 }
 
 extension Elements where Element == Int32 {
@@ -55,14 +58,12 @@ extension Elements where Element == Int32 {
     return (pairs.first, pairs.second)
   }
 
-  /// Four words at offsets in bytes.
+  /// Sixteen words: of each four the first, the second, the third, and the fourth.
   @inline(__always)
-  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
-    unsafe abacus_gather_words(base, offsets, lanes)
+  var quads: (SIMD4<Int32>, SIMD4<Int32>, SIMD4<Int32>, SIMD4<Int32>) {
+    let quads = unsafe abacus_load_quads(base)
+    return (quads.first, quads.second, quads.third, quads.fourth)
   }
-
-  @inline(__always)
-  func words(at offsets: SIMD4<Int32>) -> SIMD4<Int32> { unsafe abacus_gather_all_words(base, offsets) }
 }
 
 extension MutableElements where Element == Int8 {
@@ -74,13 +75,9 @@ extension MutableElements where Element == Int8 {
 
   /// The lower byte of each halfword.
   @inline(__always)
-  func store(_ halves: SIMD8<Int16>, _ lanes: UInt16) { unsafe abacus_store_halves(base, halves, lanes) }
+  func store(_ halves: SIMD8<Int16>) { unsafe abacus_store_halves(base, halves) }
 
   /// The lowest byte of each word.
-  @inline(__always)
-  func store(_ words: SIMD4<Int32>, _ lanes: UInt16) { unsafe abacus_store_words(base, words, lanes) }
-
-  /// The same, of all four words.
   @inline(__always)
   func store(_ words: SIMD4<Int32>) { unsafe abacus_store_all_words(base, words) }
 
@@ -88,12 +85,6 @@ extension MutableElements where Element == Int8 {
   @inline(__always)
   func storeWhole(_ words: SIMD4<Int32>, at offsets: SIMD4<Int32>) {
     unsafe abacus_scatter_whole_words(base, offsets, words)
-  }
-
-  /// The lowest byte of each word, at offsets.
-  @inline(__always)
-  func store(_ words: SIMD4<Int32>, at offsets: SIMD4<Int32>) {
-    unsafe abacus_scatter_words(base, offsets, words)
   }
 
   /// What follows sixteen elements; beyond the end after the last.
@@ -147,12 +138,18 @@ extension OutputStage {
   @inline(__always)
   var isFullRange: Bool { low == -128 && high == 127 }
 
-  /// `applyHigh` of four accumulators, saturated to int8 but not clamped, in the lowest byte of each word. VRSHL
-  /// adds half a step without overflow, and high words are below 2^30, so that the zero point may come first.
+  /// `applyHigh` of four accumulators, but not clamped. VRSHL adds half a step without overflow, and high words
+  /// are below 2^30, so that the zero point has room.
+  @inline(__always)
+  func applyHigh(_ accumulators: SIMD4<Int32>, multipliers: SIMD4<Int32>) -> SIMD4<Int32> {
+    let high = abacus_multiply_high(accumulators, multipliers)
+    return abacus_round_right(high, shift &- 32) &+ SIMD4(repeating: zeroPoint)
+  }
+
+  /// The same, saturated to int8 in the lowest byte of each word.
   @inline(__always)
   func saturateHigh(_ accumulators: SIMD4<Int32>, multipliers: SIMD4<Int32>) -> SIMD4<Int32> {
-    let high = abacus_multiply_high(accumulators, multipliers)
-    return abacus_saturate_words(abacus_round_right(high, shift &- 32) &+ SIMD4(repeating: zeroPoint))
+    abacus_saturate_words(applyHigh(accumulators, multipliers: multipliers))
   }
 }
 #endif

@@ -75,7 +75,7 @@ import Testing
 extension TestGraph {
   fileprivate mutating func addDense(rows: Int, depth: Int, channels: Int) {
     let input = input([rows, depth])
-    let (weights, bias, scale) = weights(for: input, [channels, depth], axis: 0, depth: depth, style: .perChannel)
+    let (weights, bias, scale) = weights(for: input, [channels, depth], axis: 0, depth: depth, style: WeightStyle())
     output(
       .fullyConnected(pick([.none, .relu])), [input, weights, bias], [rows, channels], scale: scale,
       zeroPoint: pick([-128, random(-20...20)]))
@@ -90,7 +90,7 @@ extension TestGraph {
     let input = input([batch] + image + [depth])
     let (weights, bias, scale) = weights(
       for: input, [channels] + size + [depth / groups], axis: 0, depth: size[0] * size[1] * depth / groups,
-      style: .perChannel)
+      style: WeightStyle())
     output(
       .convolution(window, groups: groups, pick([.none, .relu])), [input, weights, bias],
       [batch] + extents + [channels], scale: scale, zeroPoint: pick([-128, random(-20...20)]))
@@ -103,7 +103,7 @@ extension TestGraph {
     guard let extents = window.outputExtents(of: image) else { return }
     let input = input([1] + image + [channels])
     let (weights, bias, scale) = weights(
-      for: input, [1] + size + [channels], axis: 3, depth: size[0] * size[1], style: .perChannel)
+      for: input, [1] + size + [channels], axis: 3, depth: size[0] * size[1], style: WeightStyle())
     output(
       .depthwiseConvolution(window, multiplier: 1, pick([.none, .relu])), [input, weights, bias],
       [1] + extents + [channels], scale: scale, zeroPoint: pick([-128, random(-20...20)]))
