@@ -11,14 +11,36 @@ let board = Context.environment["ABACUS_BOARD"]
 
 let runtimeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
+// Hosts have inner loops for several sets of vector instructions, each in a module compiled for its set;
+// a session chooses when it is opened. Boards know theirs when they are compiled (toolset.json).
+var vectorSets: [String: [String]] = [:]
+if board == nil || board == "linux" {
+  #if arch(x86_64)
+  vectorSets = ["AbacusVNNI": ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "bmi2"]]
+  #endif
+}
+
 var products: [Product] = []
 var dependencies: [Package.Dependency] = []
 var targets: [Target] = [
   .target(name: "CAbacus"),
   .target(name: "AbacusFormat", swiftSettings: runtimeSettings),
-  .target(name: "AbacusRuntime", dependencies: ["CAbacus", "AbacusFormat"], swiftSettings: runtimeSettings),
+  .target(
+    name: "AbacusRuntime",
+    dependencies: ["CAbacus", "AbacusFormat"] + vectorSets.keys.sorted().map { .target(name: $0) },
+    swiftSettings: runtimeSettings),
   .target(name: "AbacusDispatch", dependencies: ["CAbacus", "AbacusFormat", "AbacusRuntime"], swiftSettings: runtimeSettings),
 ]
+
+if !vectorSets.isEmpty {
+  targets.append(.target(name: "AbacusVectors", dependencies: ["CAbacus"], swiftSettings: runtimeSettings))
+}
+for (name, features) in vectorSets {
+  targets.append(
+    .target(
+      name: name, dependencies: ["CAbacus", "AbacusVectors"],
+      swiftSettings: runtimeSettings + [.unsafeFlags(features.flatMap { ["-Xcc", "-m\($0)"] })]))
+}
 
 if let board {
   products += [.library(name: "abacus", type: .static, targets: ["AbacusRuntime", "AbacusDispatch"])]

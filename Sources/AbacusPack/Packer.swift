@@ -8,6 +8,8 @@ public struct PackOptions: Sendable {
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
   public var blockRows = 1
   public var blockColumns = 1
+  /// Blocks for CPUs with instructions for four products of bytes at a time: x86-64, AArch64.
+  public static let quads = (rows: Int(QuadLayout.rows), columns: Int(QuadLayout.columns))
   /// Weights in pairs of channels, where an operator takes them: fastest on cores with SMLAD (Cortex-M4,
   /// M7), slow elsewhere.
   public var pairsChannels = false
@@ -44,6 +46,7 @@ public enum Packer {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }
     let planned = PlannedProgram(program)
+    try PlanChecker.check(planned)
     var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
     if !options.labels.isEmpty {
       metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))

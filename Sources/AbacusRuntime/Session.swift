@@ -14,6 +14,8 @@ struct Session {
   /// Where the next step starts.
   var nextOperator: UInt32 = 0
   var nextUnit: UInt32 = 0
+  /// Which inner loops this CPU is fastest with; a board has one kind.
+  var vectors = VectorInstructions.best
 
   init(blob: BlobView, arena: UnsafeMutableRawPointer) {
     tag = Self.readyTag
@@ -55,12 +57,14 @@ struct Session {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
-    let isAlone = isWhole && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
+    let descends = unsafe record.pointee.flags == OperatorRecord.Flags.descends
+    let isAlone = isWhole && !descends && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
     let end =
       unsafe isAlone
       ? record.pointee.units : min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
-    unsafe call.first_unit = nextUnit
-    unsafe call.end_unit = end
+    unsafe call.first_unit = descends ? record.pointee.units &- end : nextUnit
+    unsafe call.end_unit = descends ? record.pointee.units &- nextUnit : end
+    unsafe call.vectors = vectors.rawValue
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
     // The block passes through all operators of the loop; then the next block begins.
     nextOperator = nextOperator &+ 1

@@ -68,6 +68,20 @@ extension Elements where Element == Int16 {
   }
 }
 
+#if ABACUS_DSP
+extension Elements where Element == UInt32 {
+  /// Three words, behind which these elements then begin.
+  @inline(__always)
+  mutating func takeThree() -> abacus_three_words {
+    assert(limit >= 3)
+    var next = unsafe base
+    let words = unsafe abacus_load_three(&next)
+    self = unsafe Elements(base: next, count: limit &- 3)
+    return words
+  }
+}
+#endif
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {
@@ -132,6 +146,11 @@ public struct Invocation {
 
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
+
+  #if arch(x86_64)
+  /// What the session found when it was opened.
+  var vectors: VectorInstructions { unsafe VectorInstructions(rawValue: call.pointee.vectors) ?? .common }
+  #endif
 
   /// Elements of the output that belong to one unit, for operators that split it into equal parts.
   var share: Int { tensor(Operands.output).elementCount / Int(truncatingIfNeeded: record.units) }

@@ -43,7 +43,7 @@ struct Pack: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7). Every CPU runs both.",
+      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7); quads, for x86-64 and AArch64. Every CPU runs all.",
       valueName: "layout"))
   var layout = Layout.rows
 
@@ -54,7 +54,7 @@ struct Pack: ParsableCommand {
   var json = false
 
   enum Layout: String, ExpressibleByArgument, CaseIterable {
-    case rows, pairs
+    case rows, pairs, quads
   }
 
   func validate() throws {
@@ -79,6 +79,7 @@ struct Pack: ParsableCommand {
     var options = PackOptions()
     options.strip = strip
     options.pairsChannels = layout == .pairs
+    if layout == .quads { (options.blockRows, options.blockColumns) = PackOptions.quads }
     options.rowsInLoop = rowsInLoop
     options.exposed = expose
     if let labels {

@@ -5,14 +5,14 @@ import CAbacus
 /// point are one summand, and only the high word of the sum is shifted. Operands of 8 bits have room to
 /// be scaled up such that every shift is above 32.
 struct DenseAdd {
-  private let multiplierA: Int32
-  private let multiplierB: Int32
-  private let summand: Int64
+  let multiplierA: Int32
+  let multiplierB: Int32
+  let summand: Int64
   /// Bits by which operands are scaled up.
-  private let scale: Int32
-  private let shift: Int32
-  private let low: Int32
-  private let high: Int32
+  let scale: Int32
+  let shift: Int32
+  let low: Int32
+  let high: Int32
 
   /// Neither operand is broadcast along the last dimension, and the summand has room in 64 bits.
   static func suits(_ p: BinaryParameters) -> Bool {

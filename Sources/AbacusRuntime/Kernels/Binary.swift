@@ -78,7 +78,14 @@ private func addDense(_ call: Invocation) {
   let sum = DenseAdd(p)
   for unit in call.units {
     let start = p.start(of: unit)
-    sum.run(a.dropping(start.a), b.dropping(start.b), output.dropping(unit &* length), length)
+    let target = output.dropping(unit &* length)
+    #if arch(x86_64)
+    if call.vectors != .common {
+      sum.runVectors(a.dropping(start.a), b.dropping(start.b), target, length)
+      continue
+    }
+    #endif
+    sum.run(a.dropping(start.a), b.dropping(start.b), target, length)
   }
 }
 

@@ -39,10 +39,28 @@ private func convolution(_ call: Invocation) {
         channels: channels)
     }
     let first = call.units.lowerBound &* geometry.outputWidth
-    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
       channels: channels, to: &sink, row: first)
+  }
+  #elseif arch(x86_64)
+  if groups == 1, let rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
+    depth % rows.granule == 0 || !geometry.isPointwise
+  {
+    return convolveVectors(call, rows, geometry, depth: depth, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint))
+  }
+  #elseif ABACUS_LANES
+  if groups == 1 && LaneProduct.suits(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    let product = LaneProduct(call, depth: depth, channels: channels, parameters.stage)
+    if !geometry.isPointwise {
+      return product.convolve(
+        call, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), channels: channels)
+    }
+    let first = call.units.lowerBound &* geometry.outputWidth
+    return product.multiply(
+      input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth,
+      call.mutableElements(Operands.scratch), output.dropping(first &* channels))
   }
   #endif
   if geometry.isPointwise && groups == 1 {
@@ -99,3 +117,41 @@ private func multiplyPixels(
       input.dropping(x &* depth), channels: 0..<channels, output.dropping(x &* channels))
   }
 }
+
+#if arch(x86_64)
+/// Convolution on vectors: windows inside the image are read as they lie, others are gathered, some at a time.
+private func convolveVectors(
+  _ call: Invocation, _ rows: VectorRows, _ geometry: WindowGeometry, depth: Int, fill: Int8
+) {
+  var rows = rows
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  let channels = call.tensor(Operands.output).extent(3)
+  if geometry.isPointwise {
+    let first = call.units.lowerBound &* geometry.outputWidth
+    return rows.multiply(
+      input.dropping(first &* depth), count: call.units.count &* geometry.outputWidth, depth: depth, stride: depth,
+      to: output.dropping(first &* channels))
+  }
+  // A row of taps is one part of a window.
+  let tapRow = geometry.width &* geometry.channels
+  let inside = geometry.dilationWidth == 1 && tapRow % rows.granule == 0 ? geometry.columnsInside : 0..<0
+  var windows = GatheredWindows(call, geometry, depth: depth, granule: rows.granule, fill: fill)
+  for unit in call.units {
+    let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+    let y = unit % geometry.outputHeight
+    let target = output.dropping(unit &* geometry.outputWidth &* channels)
+    let direct = geometry.isInsideRows(y) ? inside : 0..<0
+    windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
+    if !direct.isEmpty {
+      let first = geometry.inputRow(y, 0) &* geometry.inputWidth &+ geometry.inputColumn(direct.lowerBound, 0)
+      rows.multiply(
+        image.dropping(first &* geometry.channels), count: direct.count,
+        stride: geometry.strideWidth &* geometry.channels, parts: geometry.height, partLength: tapRow,
+        partStride: geometry.dilationHeight &* geometry.inputWidth &* geometry.channels,
+        to: target.dropping(direct.lowerBound &* channels))
+    }
+    windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
+  }
+}
+#endif

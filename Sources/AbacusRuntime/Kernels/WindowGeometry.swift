@@ -55,6 +55,22 @@ struct WindowGeometry {
     x &* strideWidth &- padLeft &+ tap &* dilationWidth
   }
 
+  /// Output columns whose windows lie inside the image from left to right.
+  var columnsInside: Range<Int> {
+    let reach = (width &- 1) &* dilationWidth
+    var first = 0
+    while first < outputWidth && inputColumn(first, 0) < 0 { first = first &+ 1 }
+    var end = outputWidth
+    while end > first && inputColumn(end &- 1, 0) &+ reach >= inputWidth { end = end &- 1 }
+    return first..<end
+  }
+
+  /// The windows of an output row lie inside the image from top to bottom.
+  @inline(__always)
+  func isInsideRows(_ y: Int) -> Bool {
+    inputRow(y, 0) >= 0 && inputRow(y, height &- 1) < inputHeight
+  }
+
   /// Copies the window of output pixel (y, x), `depth` channels from `firstChannel` on, into
   /// `patch` [height, width, depth]; padding becomes `fill`.
   @inline(never)

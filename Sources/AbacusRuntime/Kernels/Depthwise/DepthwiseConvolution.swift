@@ -14,6 +14,8 @@ private func depthwiseConvolution(_ call: Invocation) {
   if DepthwiseLineKernel.suits(call) { return convolveLines(call) }
   #elseif ABACUS_MVE
   if convolveVectors(call) { return }
+  #elseif arch(x86_64)
+  if convolveDepthwiseVectors(call) { return }
   #endif
   convolveWindows(call)
 }

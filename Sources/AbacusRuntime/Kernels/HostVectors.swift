@@ -1,0 +1,173 @@
+#if arch(x86_64)
+import AbacusFormat
+import CAbacus
+
+// Where the inner loops of hosts begin: views become the pointers of a C record, and the module of the
+// session's vector instructions goes on.
+
+extension Invocation {
+  /// Vector loops take an operator that is requantised with one shift above 32, without a zero point of
+  /// weights, on CPUs that have such loops.
+  @inline(__always)
+  func hasVectors(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
+    vectors != .common && stage.shift > 32 && weightZeroPoint == 0 && !has(Operands.shifts)
+  }
+}
+
+/// Rows times constant weights, in rows or in blocks of 16 channels by 4 columns.
+@safe
+struct VectorRows {
+  /// A part of a row is multiplied as so many elements.
+  let granule: Int
+  private var product: abacus_row_product
+
+  /// Nil where the loops for vectors do not apply.
+  init?(_ call: Invocation, _ stage: OutputStage, weightZeroPoint: Int32) {
+    let record = call.tensor(Operands.weights)
+    let isInQuads =
+      record.layout == Layout.blocked.rawValue && record.blockRows == QuadLayout.rows
+      && record.blockColumns == QuadLayout.columns
+    guard call.hasVectors(stage, weightZeroPoint: weightZeroPoint),
+      isInQuads || record.layout == Layout.plain.rawValue
+    else { return nil }
+    granule = isInQuads ? Int(QuadLayout.columns) : 1
+    let weights: Elements<Int8> = call.elements(Operands.weights)
+    let channels: Elements<Int32> = call.elements(Operands.channels)
+    let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+    unsafe product = abacus_row_product(
+      rows: weights.base, row_count: 0, row_stride: 0, part_count: 1, part_length: 0, part_stride: 0,
+      weights: weights.base, channels: channels.base, channel_count: record.extent(0), output: output.base,
+      shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low, high: stage.high)
+  }
+
+  /// Rows of `depth` elements each.
+  @inline(__always)
+  mutating func multiply(
+    _ rows: Elements<Int8>, count: Int, depth: Int, stride: Int, to output: MutableElements<Int8>
+  ) {
+    multiply(rows, count: count, stride: stride, parts: 1, partLength: depth, partStride: 0, to: output)
+  }
+
+  /// - Parameters:
+  ///   - stride: elements from one row to the next.
+  ///   - parts: a row is so many parts of `partLength` elements, `partStride` apart.
+  @inline(__always)
+  mutating func multiply(
+    _ rows: Elements<Int8>, count: Int, stride: Int, parts: Int, partLength: Int, partStride: Int,
+    to output: MutableElements<Int8>
+  ) {
+    unsafe product.rows = rows.base
+    unsafe product.row_count = count
+    unsafe product.row_stride = stride
+    unsafe product.part_count = parts
+    unsafe product.part_length = partLength
+    unsafe product.part_stride = partStride
+    unsafe product.output = output.base
+    if granule == 1 {
+      unsafe abacus_vnni_row_product(&product)
+    } else {
+      unsafe abacus_vnni_block_product(&product)
+    }
+  }
+}
+
+/// Windows that are gathered into scratch, as many as there is room for.
+@safe
+struct GatheredWindows {
+  private let scratch: MutableElements<Int8>
+  private let depth: Int
+  private let room: Int
+  private let geometry: WindowGeometry
+  private let channels: Int
+  private var gather: abacus_window_gather
+
+  init(_ call: Invocation, _ geometry: WindowGeometry, depth: Int, granule: Int, fill: Int8) {
+    scratch = call.mutableElements(Operands.scratch)
+    let stride = (depth &+ 3) & ~3
+    self.depth = granule == 1 ? depth : stride
+    room = min(call.storedCount(Operands.scratch, Int8.self) / stride, QuadLayout.windows)
+    self.geometry = geometry
+    channels = call.tensor(Operands.output).extent(3)
+    unsafe gather = abacus_window_gather(
+      image: scratch.base, image_height: geometry.inputHeight, image_width: geometry.inputWidth,
+      channel_count: geometry.channels, height: geometry.height, width: geometry.width, first_row: 0,
+      row_step: geometry.dilationHeight, first_column: 0, column_step: geometry.dilationWidth,
+      pixel_step: geometry.strideWidth, pixel_count: 0, padding: fill, patches: scratch.base, patch_stride: stride)
+  }
+
+  /// Some pixels of an output row.
+  mutating func multiply(
+    _ image: Elements<Int8>, y: Int, _ pixels: Range<Int>, _ rows: inout VectorRows, _ output: MutableElements<Int8>
+  ) {
+    unsafe gather.image = image.base
+    unsafe gather.first_row = geometry.inputRow(y, 0)
+    var x = pixels.lowerBound
+    while x < pixels.upperBound {
+      let count = min(room, pixels.upperBound &- x)
+      unsafe gather.first_column = geometry.inputColumn(x, 0)
+      unsafe gather.pixel_count = count
+      unsafe abacus_vnni_gather(&gather)
+      unsafe rows.multiply(
+        scratch.readOnly, count: count, depth: depth, stride: gather.patch_stride, to: output.dropping(x &* channels))
+      x = x &+ count
+    }
+  }
+}
+
+/// Executes depthwise convolutions with one filter a channel.
+///
+/// - Returns: false where the loops for vectors do not apply.
+func convolveDepthwiseVectors(_ call: Invocation) -> Bool {
+  let parameters = call.parameters(ConvolutionParameters.self)
+  let geometry = WindowGeometry(
+    parameters.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
+  guard call.hasVectors(parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
+    geometry.channels == call.tensor(Operands.output).extent(3)
+  else { return false }
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let weights: Elements<Int8> = call.elements(Operands.weights)
+  let channels: Elements<Int32> = call.elements(Operands.channels)
+  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
+  let stage = parameters.stage
+  let padding = UInt64(UInt8(truncatingIfNeeded: parameters.inputZeroPoint)) &* 0x0101_0101_0101_0101
+  var row = unsafe abacus_depthwise_row(
+    image: input.base, image_width: geometry.inputWidth, channel_count: geometry.channels, height: geometry.height,
+    width: geometry.width, first_row: 0, row_step: geometry.dilationHeight, row_count: geometry.inputHeight,
+    first_column: geometry.inputColumn(0, 0), column_step: geometry.dilationWidth, pixel_step: geometry.strideWidth,
+    pixel_count: geometry.outputWidth, padding: (padding, padding, padding, padding), weights: weights.base,
+    channels: channels.base, output: output.base, shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low,
+    high: stage.high)
+  for unit in call.units {
+    let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+    unsafe row.image = image.base
+    unsafe row.first_row = geometry.inputRow(unit % geometry.outputHeight, 0)
+    unsafe row.output = output.dropping(unit &* geometry.outputWidth &* geometry.channels).base
+    unsafe abacus_vnni_depthwise_row(&row)
+  }
+  return true
+}
+
+extension DenseAdd {
+  /// `run` in vectors.
+  func runVectors(
+    _ a: Elements<Int8>, _ b: Elements<Int8>, _ output: MutableElements<Int8>, _ count: Int
+  ) {
+    var sum = unsafe abacus_weighted_sum(
+      a: a.base, b: b.base, output: output.base, count: count, multiplier_a: multiplierA, multiplier_b: multiplierB,
+      scale: scale, summand: summand, shift: shift, low: low, high: high)
+    unsafe abacus_vnni_weighted_sum(&sum)
+  }
+}
+
+/// Sum of a window of pixels, less an offset, requantised.
+func averageVectors(
+  _ pixels: Elements<Int8>, height: Int, width: Int, rowStride: Int, channels: Int, offset: Int32, multiplier: Int32,
+  _ stage: OutputStage, _ output: MutableElements<Int8>
+) {
+  var window = unsafe abacus_pool_window(
+    pixels: pixels.base, height: height, width: width, row_stride: rowStride, channel_count: channels,
+    output: output.base, offset: offset, multiplier: multiplier, shift: stage.shift, zero_point: stage.zeroPoint,
+    low: stage.low, high: stage.high)
+  unsafe abacus_vnni_average(&window)
+}
+#endif
