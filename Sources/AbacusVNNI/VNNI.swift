@@ -84,7 +84,7 @@ enum VNNI: VectorSet {
 
   @inline(__always)
   static func addSurplus(_ sums: Words, _ from: UnsafePointer<Int8>, _ count: Int) -> Words {
-    unsafe abacus_add_quads(sums, abacus_splat(Int32(bitPattern: 0x8080_8080)), elements(from, count))
+    unsafe abacus_add_quads(sums, abacus_splat(Int32(bitPattern: 0x8080_8080)), abacus_load_bytes(from, UInt32(truncatingIfNeeded: count)))
   }
 
   @inline(__always)

@@ -125,7 +125,12 @@ private func convolveVectors(
     let y = unit % geometry.outputHeight
     let target = output.dropping(unit &* geometry.outputWidth &* channels)
     let direct = geometry.isInsideRows(y) ? inside : 0..<0
-    windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
+    if direct.count &+ 2 == geometry.outputWidth && direct.lowerBound == 1 {
+      windows.multiplyEnds(image, y: y, &rows, target)
+    } else {
+      windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
+      windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
+    }
     if !direct.isEmpty {
       let first = geometry.inputRow(y, 0) &* geometry.inputWidth &+ geometry.inputColumn(direct.lowerBound, 0)
       rows.multiply(
@@ -134,7 +139,6 @@ private func convolveVectors(
         partStride: geometry.dilationHeight &* geometry.inputWidth &* geometry.channels,
         to: target.dropping(direct.lowerBound &* channels))
     }
-    windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
   }
 }
 #endif

@@ -37,15 +37,19 @@ struct VectorRows {
     unsafe product = abacus_row_product(
       rows: weights.base, row_count: 0, row_stride: 0, part_count: 1, part_length: 0, part_stride: 0,
       weights: weights.base, channels: channels.base, channel_count: record.extent(0), output: output.base,
-      shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low, high: stage.high)
+      output_stride: record.extent(0), shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low, high: stage.high)
   }
 
   /// Rows of `depth` elements each.
+  ///
+  /// - Parameter outputStride: rows of the output from one to the next.
   @inline(__always)
   mutating func multiply(
-    _ rows: Elements<Int8>, count: Int, depth: Int, stride: Int, to output: MutableElements<Int8>
+    _ rows: Elements<Int8>, count: Int, depth: Int, stride: Int, to output: MutableElements<Int8>, outputStride: Int = 1
   ) {
-    multiply(rows, count: count, stride: stride, parts: 1, partLength: depth, partStride: 0, to: output)
+    multiply(
+      rows, count: count, stride: stride, parts: 1, partLength: depth, partStride: 0, to: output,
+      outputStride: outputStride)
   }
 
   /// - Parameters:
@@ -54,7 +58,7 @@ struct VectorRows {
   @inline(__always)
   mutating func multiply(
     _ rows: Elements<Int8>, count: Int, stride: Int, parts: Int, partLength: Int, partStride: Int,
-    to output: MutableElements<Int8>
+    to output: MutableElements<Int8>, outputStride: Int = 1
   ) {
     unsafe product.rows = rows.base
     unsafe product.row_count = count
@@ -63,6 +67,7 @@ struct VectorRows {
     unsafe product.part_length = partLength
     unsafe product.part_stride = partStride
     unsafe product.output = output.base
+    unsafe product.output_stride = product.channel_count &* outputStride
     if granule == 1 {
       unsafe abacus_vnni_row_product(&product)
     } else {
@@ -99,18 +104,34 @@ struct GatheredWindows {
   mutating func multiply(
     _ image: Elements<Int8>, y: Int, _ pixels: Range<Int>, _ rows: inout VectorRows, _ output: MutableElements<Int8>
   ) {
-    unsafe gather.image = image.base
-    unsafe gather.first_row = geometry.inputRow(y, 0)
     var x = pixels.lowerBound
     while x < pixels.upperBound {
       let count = min(room, pixels.upperBound &- x)
-      unsafe gather.first_column = geometry.inputColumn(x, 0)
-      unsafe gather.pixel_count = count
-      unsafe abacus_vnni_gather(&gather)
-      unsafe rows.multiply(
-        scratch.readOnly, count: count, depth: depth, stride: gather.patch_stride, to: output.dropping(x &* channels))
+      multiply(image, y: y, x: x, count: count, step: 1, &rows, output)
       x = x &+ count
     }
+  }
+
+  /// The first pixel of an output row and the last.
+  mutating func multiplyEnds(
+    _ image: Elements<Int8>, y: Int, _ rows: inout VectorRows, _ output: MutableElements<Int8>
+  ) {
+    multiply(image, y: y, x: 0, count: 2, step: geometry.outputWidth &- 1, &rows, output)
+  }
+
+  private mutating func multiply(
+    _ image: Elements<Int8>, y: Int, x: Int, count: Int, step: Int, _ rows: inout VectorRows,
+    _ output: MutableElements<Int8>
+  ) {
+    unsafe gather.image = image.base
+    unsafe gather.first_row = geometry.inputRow(y, 0)
+    unsafe gather.first_column = geometry.inputColumn(x, 0)
+    unsafe gather.pixel_step = geometry.strideWidth &* step
+    unsafe gather.pixel_count = count
+    unsafe abacus_vnni_gather(&gather)
+    unsafe rows.multiply(
+      scratch.readOnly, count: count, depth: depth, stride: gather.patch_stride, to: output.dropping(x &* channels),
+      outputStride: step)
   }
 }
 

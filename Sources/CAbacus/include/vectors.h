@@ -23,7 +23,8 @@ typedef struct abacus_row_product {
   const int8_t *weights;
   const int32_t *channels;                     /* bias and multiplier of each                        */
   intptr_t channel_count;
-  int8_t *output;                              /* [row_count, channel_count]                         */
+  int8_t *output;
+  intptr_t output_stride;                      /* from one row's channels to the next row's          */
   int32_t shift, zero_point, low, high;
 } abacus_row_product;
 
