@@ -12,10 +12,10 @@ public enum PairedLayout {
 
   // MARK: What the loops for pairs take
 
-  /// An int8 layer: only the high words of products count, and weights have no zero point.
+  /// An int8 layer: only the high words of products count, on which the zero point has room, and weights have none.
   @inline(__always)
   public static func takes(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
-    stage.shift > 32 && weightZeroPoint == 0
+    (33...52).contains(stage.shift) && weightZeroPoint == 0
   }
 
   /// A projection.

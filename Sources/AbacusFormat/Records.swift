@@ -194,6 +194,8 @@ public struct OperatorRecord: BitwiseCopyable {
     /// In a loop with the operator before: a block of units passes through all operators of the loop
     /// before the next block begins. They agree in `units` and `unitsPerStep`.
     public static let continuesLoop: UInt16 = 1
+    /// The last units come first, `unitsPerStep` in each call of the kernel. Not within a loop.
+    public static let descends: UInt16 = 2
   }
 
   public var opcode: UInt8

@@ -46,6 +46,7 @@ public enum Packer {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }
     let planned = PlannedProgram(program)
+    try PlanChecker.check(planned)
     var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
     if !options.labels.isEmpty {
       metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))

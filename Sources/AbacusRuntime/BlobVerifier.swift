@@ -200,7 +200,7 @@ struct BlobVerifier {
     let parameters = blob.section(.parameters)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
       let record = unsafe blob.operatorRecord(index).pointee
-      try require(record.flags <= OperatorRecord.Flags.continuesLoop && record.reserved == 0)
+      try require(record.flags <= OperatorRecord.Flags.descends && record.reserved == 0)
       if record.flags == OperatorRecord.Flags.continuesLoop { try verifyLoop(record, at: index) }
       try require(hasForms(record.opcode) || record.variant == 0, .unsupportedOperator)
       try require(record.units >= 1 && record.unitsPerStep >= 1)
@@ -230,6 +230,7 @@ struct BlobVerifier {
     try require(index > 0)
     let before = unsafe blob.operatorRecord(index - 1).pointee
     try require(record.units == before.units && record.unitsPerStep == before.unitsPerStep)
+    try require(before.flags != OperatorRecord.Flags.descends)
   }
 
   /// True where the operator's own check looks at the variant.

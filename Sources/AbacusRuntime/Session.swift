@@ -57,12 +57,13 @@ struct Session {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
-    let isAlone = isWhole && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
+    let descends = unsafe record.pointee.flags == OperatorRecord.Flags.descends
+    let isAlone = isWhole && !descends && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
     let end =
       unsafe isAlone
       ? record.pointee.units : min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
-    unsafe call.first_unit = nextUnit
-    unsafe call.end_unit = end
+    unsafe call.first_unit = descends ? record.pointee.units &- end : nextUnit
+    unsafe call.end_unit = descends ? record.pointee.units &- nextUnit : end
     unsafe call.vectors = vectors.rawValue
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
     // The block passes through all operators of the loop; then the next block begins.

@@ -141,7 +141,7 @@ public final class Model {
 
 /// Aligned memory between guard bytes.
 @safe
-private final class GuardedMemory {
+final class GuardedMemory {
   private static let guardBytes = 64
   private static let pattern: UInt8 = 0xA5
 
@@ -174,7 +174,7 @@ private final class GuardedMemory {
   }
 }
 
-private func check(_ status: abacus_status) throws(Status) {
+func check(_ status: abacus_status) throws(Status) {
   if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
 }
 #endif

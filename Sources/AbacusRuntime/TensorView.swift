@@ -68,6 +68,20 @@ extension Elements where Element == Int16 {
   }
 }
 
+#if ABACUS_DSP
+extension Elements where Element == UInt32 {
+  /// Three words, behind which these elements then begin.
+  @inline(__always)
+  mutating func takeThree() -> abacus_three_words {
+    assert(limit >= 3)
+    var next = unsafe base
+    let words = unsafe abacus_load_three(&next)
+    self = unsafe Elements(base: next, count: limit &- 3)
+    return words
+  }
+}
+#endif
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {

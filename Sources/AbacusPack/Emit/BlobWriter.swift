@@ -35,6 +35,8 @@ struct BlobWriter {
       var record = try record(step, parameterOffset: parameters.count)
       if step.loop != nil, index > 0, program.steps[index - 1].loop == step.loop {
         record.flags = OperatorRecord.Flags.continuesLoop
+      } else if step.unitsDescending != nil {
+        record.flags = OperatorRecord.Flags.descends
       }
       operators += littleEndianBytes(record)
       parameters += step.parameters
@@ -173,6 +175,7 @@ struct BlobWriter {
   /// take rows in pairs.
   private func unitsPerStep(_ step: Program.Step) -> Int {
     if step.loop != nil { return step.unitsInLoop }
+    if let units = step.unitsDescending { return units }
     let work = max(Int(step.multiplyAccumulates) / step.units, 1)
     let units = max(options.multiplyAccumulatesPerStep / work, 1)
     if units >= step.units { return step.units }

@@ -55,8 +55,8 @@ public struct Board: Decodable, Sendable {
   /// Nil where there is nothing to emulate.
   public var machine: Machine?
 
-  /// Its core has SMLAD, which multiplies weights in pairs of channels.
-  public var wantsPairs: Bool { ["cortex-m4", "cortex-m7"].contains(cpu) }
+  /// Its core has loops of its own for weights in pairs of channels.
+  public var wantsPairs: Bool { ["cortex-m3", "cortex-m4", "cortex-m7"].contains(cpu) }
 
   public static func named(_ name: String) throws(PackError) -> Board {
     let boards = try all()

@@ -13,18 +13,21 @@ public struct ArenaPlan: Sendable {
   public private(set) var blocks: [Block]
   /// Bytes of the arena.
   public private(set) var arenaBytes: Int
-  /// No placement of these lifetimes can be smaller than the most that is alive at once.
+  /// No placement of these lifetimes can be smaller than the most that is alive at once, less what may
+  /// overlap.
   public let lowerBound: Int
+  private let rules: PlacementRules
 
   public var isOptimal: Bool { arenaBytes == lowerBound }
 
-  /// Places blocks so that no two that live at the same time overlap.
+  /// Places blocks so that no two that live at the same time overlap, but in the ways that are allowed.
   ///
   /// First fit in several orders, then a search that keeps swapping neighbours of the best order,
   /// until the lower bound is reached or the budget is spent. Deterministic.
-  init(_ blocks: [Block]) {
+  init(_ blocks: [Block], overlaps: [Overlap<Int>] = []) {
     self.blocks = blocks
-    lowerBound = ArenaPlan.mostAlive(blocks)
+    rules = PlacementRules(blocks, overlaps)
+    lowerBound = ArenaPlan.mostAlive(blocks, overlaps)
     arenaBytes = .max
     var best: [Int] = []
     let keys: [(Block) -> (Int, Int)] = [
@@ -56,31 +59,83 @@ public struct ArenaPlan: Sendable {
   /// Places in the given order, each block at the lowest offset where it fits. Keeps the result
   /// where it is no worse than what there is.
   private mutating func tryOrder(_ order: [Int]) -> Bool {
-    var placed: [Block] = []
+    var placed: [Int] = []
     var candidate = blocks
     var peak = 0
     for index in order {
-      var block = candidate[index]
-      block.offset = 0
-      for other in placed where other.live.overlaps(block.live) {
-        // `placed` is sorted by offset: the first gap that is wide enough wins.
-        if other.offset >= block.end { break }
-        block.offset = max(block.offset, other.end)
+      candidate[index].offset = 0
+      let rivals = placed.filter { candidate[$0].live.overlaps(candidate[index].live) }
+      // `placed` is sorted by offset, so that few rounds find a gap.
+      var isMoved = true
+      while isMoved {
+        isMoved = false
+        for other in rivals {
+          let offset = rules.firstOffset(of: index, beside: other, in: candidate)
+          if offset == candidate[index].offset { continue }
+          candidate[index].offset = offset
+          isMoved = true
+        }
       }
-      peak = max(peak, block.end)
+      peak = max(peak, candidate[index].end)
       if peak > arenaBytes { return false }
-      candidate[index] = block
-      placed.insert(block, at: placed.firstIndex { $0.offset > block.offset } ?? placed.count)
+      let offset = candidate[index].offset
+      placed.insert(index, at: placed.firstIndex { candidate[$0].offset > offset } ?? placed.count)
     }
     blocks = candidate
     arenaBytes = peak
     return true
   }
 
-  /// Most bytes alive at one step.
-  private static func mostAlive(_ blocks: [Block]) -> Int {
+  /// Output and input share bytes.
+  func overlaps(_ overlap: Overlap<Int>) -> Bool {
+    let (input, output) = (blocks[overlap.input], blocks[overlap.output])
+    return input.offset < output.end && output.offset < input.end
+  }
+
+  /// The output begins above the input.
+  func isAbove(_ overlap: Overlap<Int>) -> Bool { blocks[overlap.output].offset > blocks[overlap.input].offset }
+
+  /// Most bytes that any step needs.
+  private static func mostAlive(_ blocks: [Block], _ overlaps: [Overlap<Int>]) -> Int {
     blocks.map { block in
-      blocks.filter { $0.live.contains(block.live.lowerBound) }.reduce(0) { $0 + $1.bytes }
+      let step = block.live.lowerBound
+      let shared = overlaps.reduce(0) { sum, overlap in
+        let (input, output) = (blocks[overlap.input], blocks[overlap.output])
+        guard input.live.contains(step), output.live.contains(step) else { return sum }
+        return sum + input.bytes + output.bytes - overlap.span(input: input.bytes, output: output.bytes)
+      }
+      return blocks.filter { $0.live.contains(step) }.reduce(-shared) { $0 + $1.bytes }
     }.max() ?? 0
+  }
+}
+
+/// Where blocks may lie that live at the same time.
+private struct PlacementRules: Sendable {
+  private let count: Int
+  /// Of each pair of blocks, the second as output.
+  private let overlaps: [Int: Overlap<Int>]
+
+  init(_ blocks: [ArenaPlan.Block], _ overlaps: [Overlap<Int>]) {
+    count = blocks.count
+    var table: [Int: Overlap<Int>] = [:]
+    for overlap in overlaps { table[overlap.input * count + overlap.output] = overlap }
+    self.overlaps = table
+  }
+
+  /// The first offset of a block, from where it is on, at which another one leaves room for it.
+  func firstOffset(of index: Int, beside other: Int, in blocks: [ArenaPlan.Block]) -> Int {
+    let (block, placed) = (blocks[index], blocks[other])
+    if block.end <= placed.offset || block.offset >= placed.end { return block.offset }
+    let gap = placed.offset - block.offset
+    var offset = placed.end
+    if let overlap = overlaps[other * count + index] {
+      // The block is written while the other is read.
+      if let distance = overlap.below?.last(gap) { offset = placed.offset - distance }
+      if let above = overlap.above { offset = min(offset, placed.offset + above.next(-gap)) }
+    } else if let overlap = overlaps[index * count + other] {
+      if let distance = overlap.above?.last(gap) { offset = placed.offset - distance }
+      if let below = overlap.below { offset = min(offset, placed.offset + below.next(-gap)) }
+    }
+    return offset
   }
 }

@@ -2,23 +2,32 @@ import AbacusFormat
 
 /// A program in its final order with every run-time tensor at its place.
 public struct PlannedProgram {
-  public let program: Program
+  public internal(set) var program: Program
   public let plan: ArenaPlan
   /// True where no order of the steps and no placement needs a smaller arena.
   public let isOptimal: Bool
+  /// No order of the steps needs less; 0 where not all orders are known.
+  public let lowerBound: Int
   public let inPlaceSteps: Int
+  /// Steps whose output lies over parts of their input.
+  public let overlappingSteps: [Int]
   /// Upper bound for the stack of open, run and step, in bytes.
   public var stackBytes: Int { Int(Limits.stackBytes) }
+  /// The program before memory was shared, and the step of it that each step was.
+  let separate: Program
+  var order: [Int]
   /// Offset in the arena of each run-time tensor, scratch included.
-  let offsets: [Program.TensorIndex: Int]
+  var offsets: [Program.TensorIndex: Int]
   /// Tensors of which only the block exists that a loop is at.
   let isBlock: Set<Program.TensorIndex>
 
   /// Orders the steps, shares memory in place, places what remains.
   init(_ lowered: Program) {
     let search = StepOrder(lowered)
+    separate = lowered
+    order = search.order
     var program = lowered
-    program.steps = search.order.map { lowered.steps[$0] }
+    program.steps = order.map { lowered.steps[$0] }
     inPlaceSteps = program.mergeInPlace()
 
     let lifetimes = Lifetimes(program)
@@ -45,7 +54,23 @@ public struct PlannedProgram {
             live: index...index))
       }
     }
-    plan = ArenaPlan(blocks)
+    var steps: [(step: Int, overlap: Overlap<Int>)] = []
+    for (index, step) in program.steps.enumerated() {
+      guard let overlap = Overlap(step, in: program), let input = blockOfBuffer[overlap.input],
+        let output = blockOfBuffer[overlap.output], blocks[input].live.upperBound == index,
+        blocks[output].live.lowerBound == index, !lifetimes.leaving.contains(overlap.input),
+        !lifetimes.entering.contains(overlap.output)
+      else { continue }
+      steps.append((index, overlap.between(input: input, output: output)))
+    }
+    let plan = ArenaPlan(blocks, overlaps: steps.map(\.overlap))
+    self.plan = plan
+    overlappingSteps = steps.filter { plan.overlaps($0.overlap) }.map(\.step)
+    for (index, overlap) in steps where plan.overlaps(overlap) && plan.isAbove(overlap) {
+      program.steps[index].unitsDescending = WindowSweep(program.steps[index], in: program)?
+        .unitsDescending(program.steps[index])
+    }
+    lowerBound = search.isOptimal ? search.peak : 0
     isOptimal = search.isOptimal && plan.arenaBytes <= search.peak
     self.program = program
     var offsets: [Program.TensorIndex: Int] = [:]
@@ -59,6 +84,14 @@ public struct PlannedProgram {
     self.offsets = offsets
     isBlock = Set(
       program.tensors.indices.filter { program.location(of: $0).map { blockBytes[$0.buffer] != nil } ?? false })
+  }
+
+  /// Where byte 0 of a tensor is, or would be if all of it existed.
+  func address(of tensor: Program.TensorIndex, round: Int) -> Int? {
+    guard let offset = offsets[tensor] else { return nil }
+    guard isBlock.contains(tensor), let step = program.steps.first(where: { $0.operands.values.contains(tensor) })
+    else { return offset }
+    return offset - step.units(inRound: round).lowerBound * (program.tensors[tensor].byteCount / step.units)
   }
 
   /// The largest tensor in a buffer gives it its name.

@@ -65,6 +65,8 @@ public struct Program: Sendable {
     /// Consecutive steps with the same number are a loop, which takes `unitsInLoop` units at a time.
     public var loop: Int?
     public var unitsInLoop = 1
+    /// Set where the units run in descending order: how many a call.
+    public var unitsDescending: Int?
     /// Where it comes from in the source model, for messages and reports.
     public var origin: String
 

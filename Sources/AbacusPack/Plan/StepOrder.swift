@@ -87,12 +87,14 @@ struct StepOrder {
 private struct MemoryModel {
   private typealias Saving = (source: Int, output: Int, bytes: Int)
   private let lifetimes: Lifetimes
-  private let inPlaceSavings: [[Saving]]
+  private let savings: [[Saving]]
 
   init(_ program: Program) {
     let lifetimes = Lifetimes(program)
     self.lifetimes = lifetimes
-    inPlaceSavings = lifetimes.stages.ranges.map { Self.savings(program, $0, lifetimes.stages) }
+    savings = lifetimes.stages.ranges.map {
+      Self.inPlaceSavings(program, $0, lifetimes.stages) + Self.overlapSavings(program, $0, lifetimes)
+    }
   }
 
   /// Steps of each stage.
@@ -100,7 +102,7 @@ private struct MemoryModel {
 
   /// Pairs of buffers of which the second may take the place of the first. Within a loop a chain of
   /// such pairs counts as one: only its ends are buffers of their own.
-  private static func savings(_ program: Program, _ range: Range<Int>, _ stages: Stages) -> [Saving] {
+  private static func inPlaceSavings(_ program: Program, _ range: Range<Int>, _ stages: Stages) -> [Saving] {
     var result: [Saving] = []
     var originOfBlock: [Int: Int] = [:]
     for step in program.steps[range] {
@@ -123,6 +125,14 @@ private struct MemoryModel {
     return result
   }
 
+  /// Pairs of buffers of which the second may lie over parts of the first.
+  private static func overlapSavings(_ program: Program, _ range: Range<Int>, _ lifetimes: Lifetimes) -> [Saving] {
+    range.compactMap { Overlap(program.steps[$0], in: program) }.map { overlap in
+      let (input, output) = (lifetimes.sizes[overlap.input] ?? 0, lifetimes.sizes[overlap.output] ?? 0)
+      return (overlap.input, overlap.output, input + output - overlap.span(input: input, output: output))
+    }
+  }
+
   var initialBytes: Int { lifetimes.entering.reduce(0) { $0 + (lifetimes.sizes[$1] ?? 0) } }
 
   func isReady(_ stage: Int, after done: Set<Int>) -> Bool {
@@ -142,11 +152,11 @@ private struct MemoryModel {
       }
       if isDead(buffer, after: done) { after -= size }
     }
-    let saving = inPlaceSavings[stage].first { candidate in
+    let possible = savings[stage].filter { candidate in
       isDead(candidate.source, after: done)
         && !(lifetimes.users[candidate.output] ?? []).contains(where: state.done.contains)
     }
-    during -= saving?.bytes ?? 0
+    during -= possible.map(\.bytes).max() ?? 0
     return StepOrder.State(done: done, last: (stage, state), live: after, peak: max(state.peak, during))
   }
 

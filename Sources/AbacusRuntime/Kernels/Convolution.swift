@@ -34,7 +34,7 @@ private func convolution(_ call: Invocation) {
         channels: channels)
     }
     let first = call.units.lowerBound &* geometry.outputWidth
-    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
       channels: channels, to: &sink, row: first)
@@ -44,6 +44,18 @@ private func convolution(_ call: Invocation) {
     depth % rows.granule == 0 || !geometry.isPointwise
   {
     return convolveVectors(call, rows, geometry, depth: depth, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint))
+  }
+  #elseif ABACUS_LANES
+  if groups == 1 && LaneProduct.suits(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    let product = LaneProduct(call, depth: depth, channels: channels, parameters.stage)
+    if !geometry.isPointwise {
+      return product.convolve(
+        call, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), channels: channels)
+    }
+    let first = call.units.lowerBound &* geometry.outputWidth
+    return product.multiply(
+      input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth,
+      call.mutableElements(Operands.scratch), output.dropping(first &* channels))
   }
   #endif
   if geometry.isPointwise && groups == 1 {

@@ -23,7 +23,7 @@ private func fullyConnected(_ call: Invocation) {
 
   #if ABACUS_DSP
   if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
-    var sink = RowSink<Int8>(call, parameters.stage, channelCount: channels)
+    var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(
       call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
       row: first &- call.origin(Operands.output))
@@ -34,6 +34,13 @@ private func fullyConnected(_ call: Invocation) {
   {
     return rows.multiply(
       input.dropping(source), count: last &- first, depth: depth, stride: depth, to: output.dropping(target))
+  }
+  #elseif ABACUS_LANES
+  if (depth & 3 == 0 || last &- first >= 3)
+    && LaneProduct.suits(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
+    let product = LaneProduct(call, depth: depth, channels: channels, parameters.stage)
+    return product.multiply(
+      input.dropping(source), rows: last &- first, call.mutableElements(Operands.scratch), output.dropping(target))
   }
   #endif
   var row = first

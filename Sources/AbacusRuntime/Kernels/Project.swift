@@ -1,32 +1,54 @@
 import AbacusFormat
 import CAbacus
 
-/// Rows [M, K] of int8 or int16 times constant weights [N, K], with or without a residual, to any
-/// width. A unit is one row.
+// Rows [M, K] of int8 or int16 times constant weights [N, K], with or without a residual, to any
+// width. A unit is one row.
+
+/// 1 where rows are of int16, and 2 where weights in pairs have loops of their own.
+@c(abacus_form_project)
+public func projectForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  let call = unsafe Invocation(call)
+  let isWide = call.tensor(Operands.input).elementType == ElementType.int16.rawValue
+  return (isWide ? 1 : 0) | (isPairedProjection(call) ? 2 : 0)
+}
+
 @c(abacus_run_project)
 public func runProject(_ call: UnsafePointer<abacus_kernel_call>) {
-  let call = unsafe Invocation(call)
-  if call.tensor(Operands.input).elementType == ElementType.int16.rawValue {
-    project(call, Int16.self)
-  } else {
-    project(call, Int8.self)
+  switch unsafe projectForm(call) {
+  case 0: unsafe projectRowsInt8(call)
+  case 1: unsafe projectRowsInt16(call)
+  case 2: unsafe projectPairsInt8(call)
+  default: unsafe projectPairsInt16(call)
   }
 }
 
-#if ABACUS_DSP
-private typealias ProjectElement = ProductElement & WidenedElement
-#else
-private typealias ProjectElement = ProductElement
-#endif
+@c(abacus_run_project_rows_int8)
+public func projectRowsInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe projectRows(Invocation(call), Int8.self)
+}
 
-private func project<Source: ProjectElement>(_ call: Invocation, _: Source.Type) {
+@c(abacus_run_project_rows_int16)
+public func projectRowsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe projectRows(Invocation(call), Int16.self)
+}
+
+@c(abacus_run_project_pairs_int8)
+public func projectPairsInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe projectPairs(Invocation(call), Int8.self)
+}
+
+@c(abacus_run_project_pairs_int16)
+public func projectPairsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe projectPairs(Invocation(call), Int16.self)
+}
+
+/// Any layout of weights.
+@inline(never)
+private func projectRows<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
-  #if ABACUS_DSP
-  if projectPaired(call, input, depth: depth, channels: record.extent(0)) { return }
-  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
@@ -43,33 +65,43 @@ private func project<Source: ProjectElement>(_ call: Invocation, _: Source.Type)
   }
 }
 
-#if ABACUS_DSP
-/// Weights in pairs, with outputs and residuals as they usually are. False for others.
-private func projectPaired<Source: WidenedElement>(
-  _ call: Invocation, _ input: Elements<Source>, depth: Int, channels: Int
-) -> Bool {
-  let parameters = call.parameters(ProjectParameters.self)
+/// Weights in pairs, with outputs and residuals as they usually are.
+private func isPairedProjection(_ call: Invocation) -> Bool {
   let output = call.tensor(Operands.output).elementType
   let hasResidual = call.record.variant != ProjectVariant.plain.rawValue
-  guard call.isPaired,
-    PairedLayout.takes(
-      parameters, ProjectVariant(rawValue: call.record.variant), output: output,
+  return call.isPaired
+    && PairedLayout.takes(
+      call.parameters(ProjectParameters.self), ProjectVariant(rawValue: call.record.variant), output: output,
       residual: hasResidual ? call.tensor(Operands.second).elementType : output)
-  else { return false }
+}
+
+#if ABACUS_DSP
+@inline(never)
+private func projectPairs<Source: WidenedElement>(_ call: Invocation, _: Source.Type) {
+  let record = call.tensor(Operands.weights)
+  let depth = record.extent(1)
+  let channels = record.extent(0)
+  let parameters = call.parameters(ProjectParameters.self)
+  let input: Elements<Source> = call.elements(Operands.input)
   let first = call.units.lowerBound
   let source = input.dropping((first &- call.origin(Operands.input)) &* depth)
   let target = first &- call.origin(Operands.output)
-  func multiply<Sink: PairSink>(to sink: Sink) -> Bool {
+  func multiply<Sink: PairSink>(to sink: Sink) {
     var sink = sink
     multiplyPaired(
       call, source, rows: call.units.count, depth: depth, channels: channels, to: &sink, row: target)
-    return true
   }
-  if PairedLayout.isWide(parameters.stage) { return multiply(to: WideSink(call, parameters, channelCount: channels)) }
-  if output == ElementType.int16.rawValue {
-    return multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
+  if PairedLayout.isWide(parameters.stage) {
+    multiply(to: WideSink(call, parameters, channelCount: channels))
+  } else if call.tensor(Operands.output).elementType == ElementType.int16.rawValue {
+    multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
+  } else {
+    multiply(to: ByteSink(call, parameters.stage, channelCount: channels))
   }
-  return multiply(to: RowSink<Int8>(call, parameters.stage, channelCount: channels))
+}
+#else
+private func projectPairs<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+  projectRows(call, Source.self)
 }
 #endif
 

@@ -14,21 +14,33 @@
 /* Swift's own Int64(x) counts as an allocation in Embedded mode on 32-bit targets. */
 ABACUS_INTRINSIC int64_t abacus_widen(int32_t x) { return x; }
 
+/* To the right by less than 32 bits, of which the compiler need not be made sure. */
+ABACUS_INTRINSIC int32_t abacus_shift_right(int32_t x, int32_t bits) { return x >> bits; }
+
 /* One SMULL, MULH + MUL or IMUL. */
 ABACUS_INTRINSIC int64_t abacus_multiply_wide(int32_t a, int32_t b) { return (int64_t)a * b; }
+
+/* To 8 and to 16 bits: SSAT, or two comparisons. */
+#if defined(__ARM_FEATURE_SAT)
+ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return __builtin_arm_ssat(x, 8); }
+ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return __builtin_arm_ssat(x, 16); }
+#else
+ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return x < -128 ? -128 : x > 127 ? 127 : x; }
+ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
+#endif
 
 #if defined(__ARM_FEATURE_DSP)
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
 ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
-/* SSAT: to 8 and to 16 bits. */
-ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return __builtin_arm_ssat(x, 8); }
-ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return __builtin_arm_ssat(x, 16); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABT, SMLATB: the bottom halfword of one times the top halfword of the other, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_bottom_top(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_top_bottom(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatb((int32_t)a, (int32_t)b, sum); }
+/* LDM: three words, and the address moves on behind them. It wants ascending registers, so they are named. */
+typedef struct { uint32_t a, b, c; } abacus_three_words;
+ABACUS_INTRINSIC abacus_three_words abacus_load_three(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"); __asm__ volatile("ldmia %0!, {%1, %2, %3}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c) : : "memory"); return (abacus_three_words){a, b, c}; }
 #endif
 
 

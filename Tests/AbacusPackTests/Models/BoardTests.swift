@@ -69,9 +69,9 @@ import Testing
     let samples = (0..<2).map { sample in host.inputs.map { [UInt8](repeating: UInt8(sample * 40), count: $0.byteCount) } }
     let blob = try BlobDescription(packed.blob, name: "dscnn")
     let emulator = try Emulator(board: try Board.named("mps2-an386"))
-    let whole = try emulator.run(blob: packed.blob, samples: samples, operators: blob.neededOperators)
+    let whole = try emulator.run(blob: packed.blob, samples: samples, kernels: blob.neededKernels)
     let steps = try emulator.run(
-      blob: packed.blob, samples: samples, operators: blob.neededOperators, stepByStep: true)
+      blob: packed.blob, samples: samples, kernels: blob.neededKernels, stepByStep: true)
     #expect(steps.outputs == whole.outputs)
     #expect(steps.outputs == (try samples.map { try host($0) }))
     #expect(whole.callInstructions == whole.runInstructions.map { [$0] })

@@ -116,22 +116,43 @@ struct PairSums {
     (a1, b1, c1) = (second, second, second)
   }
 
+  /// All elements of three rows.
+  ///
+  /// - Parameter end: of the weights.
+  @inline(__always)
+  mutating func addThree(_ rows: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
+    var (x, w) = (rows, w)
+    while w.isBefore(blocks) {
+      addQuad(&x, w)
+      addQuad(&x, w.dropping(2))
+      addQuad(&x, w.dropping(4))
+      addQuad(&x, w.dropping(6))
+      w = w.dropping(8)
+    }
+    while w.isBefore(end) {
+      addQuad(&x, w)
+      w = w.dropping(2)
+    }
+  }
+
   /// Four elements of three rows.
   @inline(__always)
-  mutating func addThree(_ x: Elements<UInt32>, _ w: Elements<UInt32>) {
-    add(x[0], x[1], x[2], w[0])
-    add(x[3], x[4], x[5], w[1])
+  private mutating func addQuad(_ x: inout Elements<UInt32>, _ w: Elements<UInt32>) {
+    let (even, odd) = (w[0], w[1])
+    add(x.takeThree(), even)
+    add(x.takeThree(), odd)
   }
 
   @inline(__always)
-  private mutating func add(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ w: UInt32) {
-    let (w0, w1) = (abacus_even_bytes(w), abacus_odd_bytes(w))
-    a0 = abacus_multiply_add_pairs(a, w0, a0)
-    b0 = abacus_multiply_add_pairs(b, w0, b0)
-    c0 = abacus_multiply_add_pairs(c, w0, c0)
-    a1 = abacus_multiply_add_pairs(a, w1, a1)
-    b1 = abacus_multiply_add_pairs(b, w1, b1)
-    c1 = abacus_multiply_add_pairs(c, w1, c1)
+  private mutating func add(_ x: abacus_three_words, _ w: UInt32) {
+    let w0 = abacus_even_bytes(w)
+    a0 = abacus_multiply_add_pairs(x.a, w0, a0)
+    b0 = abacus_multiply_add_pairs(x.b, w0, b0)
+    c0 = abacus_multiply_add_pairs(x.c, w0, c0)
+    let w1 = abacus_odd_bytes(w)
+    a1 = abacus_multiply_add_pairs(x.a, w1, a1)
+    b1 = abacus_multiply_add_pairs(x.b, w1, b1)
+    c1 = abacus_multiply_add_pairs(x.c, w1, c1)
   }
 
   /// Four elements of one row, the first, by two pairs of channels.
@@ -152,9 +173,9 @@ struct PairSums {
 
 /// Weights in blocks of two channels by four elements.
 struct PairedProduct {
-  private let weights: Elements<UInt32>
+  let weights: Elements<UInt32>
   /// Groups of four elements in a row.
-  private let quads: Int
+  let quads: Int
   private let channelCount: Int
 
   init(_ call: Invocation, depth: Int, channels: Int) {
@@ -165,22 +186,20 @@ struct PairedProduct {
 
   /// All channels of three rows.
   @inline(never)
-  func three<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: inout Sink) {
+  func three<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
-    let blocks = quads & ~3
     for pair in 0..<channelCount / 2 {
+      let next = w.dropping(2 &* quads)
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      let rest = w.dropping(2 &* blocks)
-      sums.addThreeBlocks(x, w, to: rest)
-      w = w.dropping(2 &* quads)
-      if quads & 3 != 0 { sums.addThreeQuads(x.dropping(6 &* blocks), rest, to: w) }
+      sums.three(x, w, blocks: w.dropping(2 &* (quads & ~3)), end: next)
       sink.store(sums, channel: 2 &* pair, isOne: false)
+      w = next
     }
   }
 
   /// All channels of one row, four at a time, so that each element is loaded once for four products.
   @inline(never)
-  func one<Sink: PairSink>(_ x: Elements<UInt32>, _ sink: inout Sink) {
+  func one<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
     var channel = 0
     while channel < channelCount {
@@ -206,34 +225,19 @@ struct PairedProduct {
 
 // Leaves, so that sums and addresses have the registers for themselves.
 extension PairSums {
-  /// Three rows, 16 elements at a time.
+  /// Three rows.
   @inline(never)
-  fileprivate mutating func addThreeBlocks(_ x: Elements<UInt32>, _ w: Elements<UInt32>, to end: Elements<UInt32>) {
-    var (x, w, sums) = (x, w, self)
-    while w.isBefore(end) {
-      sums.addThree(x, w)
-      sums.addThree(x.dropping(6), w.dropping(2))
-      sums.addThree(x.dropping(12), w.dropping(4))
-      sums.addThree(x.dropping(18), w.dropping(6))
-      (x, w) = (x.dropping(24), w.dropping(8))
-    }
-    self = sums
-  }
-
-  /// Three rows, four elements at a time.
-  @inline(never)
-  fileprivate mutating func addThreeQuads(_ x: Elements<UInt32>, _ w: Elements<UInt32>, to end: Elements<UInt32>) {
-    var (x, w, sums) = (x, w, self)
-    while w.isBefore(end) {
-      sums.addThree(x, w)
-      (x, w) = (x.dropping(6), w.dropping(2))
-    }
+  fileprivate mutating func three(
+    _ x: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>
+  ) {
+    var sums = self
+    sums.addThree(x, w, blocks: blocks, end: end)
     self = sums
   }
 
   /// One row by two pairs of channels, the sums of the second in b.
   @inline(never)
-  fileprivate mutating func addOne(
+  mutating func addOne(
     _ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>, quads: Int
   ) {
     var (x, w, v, sums) = (x, w, v, self)

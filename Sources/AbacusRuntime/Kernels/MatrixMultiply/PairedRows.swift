@@ -1,10 +1,9 @@
 import AbacusFormat
 import CAbacus
 
-// Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
-// others execute the layout like any other.
+// Rows times weights in pairs of channels. Only cores with SMLAD and Cortex-M3 (LaneProduct.swift) have loops
+// of their own for them; all others execute the layout like any other.
 
-#if ABACUS_DSP
 extension Invocation {
   /// Weights are in pairs, and there is scratch to widen rows in.
   @inline(__always)
@@ -15,6 +14,7 @@ extension Invocation {
   }
 }
 
+#if ABACUS_DSP
 /// Rows that lie one after the other, times weights in pairs.
 ///
 /// - Parameter row: the row of the output that the first becomes.
@@ -34,8 +34,7 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
     let count = min(widened.rows, left)
     for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
     sink.move(to: target &+ row, rows: count)
-    if widened.rows == 3 { product.three(widened.readOnly, &sink) } else { product.one(widened.readOnly, &sink) }
-    sink.finish()
+    if widened.rows == 3 { sink.three(product, widened.readOnly) } else { sink.one(product, widened.readOnly) }
     row = row &+ count
   }
 }
@@ -50,7 +49,7 @@ func convolvePaired(
   let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
   let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
   let widened = WidenedRows(scratch, rows: 3)
-  var sink = RowSink<Int8>(call, stage, channelCount: channels)
+  var sink = ByteSink(call, stage, channelCount: channels)
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
@@ -69,8 +68,7 @@ func convolvePaired(
       x = x &+ 1
       if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
     }
-    product.three(widened.readOnly, &sink)
-    sink.finish()
+    sink.three(product, widened.readOnly)
     pixel = pixel &+ sink.rows
   }
 }

@@ -1,0 +1,96 @@
+import AbacusFormat
+import AbacusRuntime
+import Testing
+
+@testable import AbacusPack
+
+/// Results that lie over what they are made of.
+@Suite struct OverlapTests {
+  /// A chain whose results share memory gives the codes of one that keeps them all.
+  @Test(arguments: [false, true])
+  func sharingKeepsTheCodes(pairs: Bool) throws {
+    var options = PackOptions()
+    options.pairsChannels = pairs
+    var (overlapping, descending, smaller) = (0, 0, 0)
+    for seed in 0..<120 {
+      let test = TestGraph(chainOf: seed)
+      let packed = try Packer.pack(test.graph, options: options)
+      overlapping += packed.planned.overlappingSteps.count
+      descending += packed.planned.program.steps.count { step in step.unitsDescending.map { $0 < step.units } ?? false }
+      let wanted = try Execution.run(test.keepingAll.graph, test.inputCodes)
+      for bySteps in [false, true] {
+        let codes = try Execution.run(test.graph, test.inputCodes, options: options, bySteps: bySteps)
+        #expect(codes == [wanted.last!], "seed \(seed)")
+      }
+      let sum = packed.planned.plan.blocks.map(\.bytes).reduce(0, +)
+      if packed.planned.plan.arenaBytes < sum { smaller += 1 }
+    }
+    #expect(overlapping > 200 && descending > 10 && smaller > 100)
+  }
+
+  /// The same chains on boards, whose kernels go through memory in ways of their own.
+  @Test(arguments: BoardTests.boards)
+  func boardsKeepTheCodes(_ name: String) throws {
+    let board = try Board.named(name)
+    let emulator = try Emulator(board: board)
+    for seed in 0..<16 {
+      let test = TestGraph(chainOf: 1000 + seed)
+      let wanted = try Execution.run(test.keepingAll.graph, test.inputCodes)
+      var options = PackOptions()
+      options.pairsChannels = board.wantsPairs || seed % 5 == 0
+      let blob = try Packer.pack(test.graph, options: options).blob
+      let sample = test.inputCodes.map { ElementType.int8.bytes(of: $0) }
+      let result = try emulator.run(blob: blob, samples: [sample])
+      #expect(result.outputs == [[ElementType.int8.bytes(of: wanted.last!)]], "seed \(seed)")
+    }
+  }
+
+  private func sweep(
+    _ operation: (WindowAttributes) -> Operation, image: [Int], size: Int, stride: Int = 1, channels: Int,
+    outputs: Int
+  ) throws -> (WindowSweep, Program.Step) {
+    var test = TestGraph(seed: 1)
+    let window = WindowAttributes(
+      size: [size, size], strides: [stride, stride], padBefore: [size / 2, size / 2], padAfter: [size / 2, size / 2])
+    let input = test.input([1] + image + [channels])
+    let isDepthwise = if case .depthwiseConvolution = operation(window) { true } else { false }
+    let (weights, bias, scale) = test.weights(
+      for: input, isDepthwise ? [1, size, size, channels] : [outputs, size, size, channels], axis: isDepthwise ? 3 : 0,
+      depth: size * size * channels, style: WeightStyle())
+    test.output(
+      operation(window), [input, weights, bias], [1] + window.outputExtents(of: image)! + [outputs], scale: scale)
+    let program = try Lowering.lower(test.graph, options: PackOptions())
+    return (try #require(WindowSweep(program.steps[0], in: program)), program.steps[0])
+  }
+
+  /// By hand: while a row is written the row before may still be read.
+  @Test func distances() throws {
+    let convolution = { (window: WindowAttributes) in Operation.convolution(window, groups: 1, .none) }
+    let depthwise = { (window: WindowAttributes) in Operation.depthwiseConvolution(window, multiplier: 1, .none) }
+    // Two rows of 12 pixels, of 4 bytes.
+    #expect(try sweep(convolution, image: [10, 12], size: 1, channels: 4, outputs: 4).0.distanceBelow?.bytes == 96)
+    // Three where the window begins a row above.
+    #expect(try sweep(convolution, image: [10, 12], size: 3, channels: 4, outputs: 4).0.distanceBelow?.bytes == 144)
+    // The output grows twice as fast: all of it, less all but two rows of the input.
+    #expect(
+      try sweep(convolution, image: [10, 12], size: 1, channels: 4, outputs: 8).0.distanceBelow?.bytes == 960 - 8 * 48)
+    // Rows of three pixels: eight pixels before one are in the third row before.
+    #expect(try sweep(convolution, image: [10, 3], size: 1, channels: 4, outputs: 4).0.distanceBelow?.bytes == 36)
+    // Channel by channel, with lines along columns: rows on rows.
+    let narrow = try sweep(depthwise, image: [25, 5], size: 3, channels: 64, outputs: 64).0
+    #expect(narrow.distanceBelow == Distance(atLeast: 960, multipleOf: 320))
+    // Rows of another length do not lie on rows.
+    #expect(try sweep(depthwise, image: [25, 5], size: 3, stride: 2, channels: 64, outputs: 64).0.distanceBelow == nil)
+    // From below: one call of the last rows reads up to a row above them.
+    let (above, step) = try sweep(convolution, image: [10, 12], size: 3, channels: 4, outputs: 4)
+    #expect(above.distanceAbove(unitsOfCall: 2).bytes == 3 * 48)
+    #expect(above.unitsDescending(step) == 10)
+  }
+
+  /// Every distance that rules allow, and no other.
+  @Test func offsetsFollowDistances() {
+    let below = Distance(atLeast: 10, multipleOf: 6)
+    #expect(below.bytes == 12 && below.multiple == 12)
+    #expect(below.next(0) == 12 && below.next(13) == 24 && below.last(11) == nil && below.last(35) == 24)
+  }
+}
