@@ -16,7 +16,10 @@ let runtimeSettings: [SwiftSetting] = [.strictMemorySafety()]
 var vectorSets: [String: [String]] = [:]
 if board == nil || board == "linux" {
   #if arch(x86_64)
-  vectorSets = ["AbacusVNNI": ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "bmi2"]]
+  vectorSets = [
+    "AbacusAVX2": ["avx2"],
+    "AbacusVNNI": ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "bmi2"],
+  ]
   #endif
 }
 

@@ -4,6 +4,8 @@ import CAbacus
 public enum VectorInstructions: UInt32, Sendable {
   /// Those that every CPU of the kind has, in plain loops.
   case common = 0
+  /// x86-64 with AVX2.
+  case avx2
   /// x86-64 with AVX-512 and VNNI.
   case vnni
 
@@ -11,6 +13,7 @@ public enum VectorInstructions: UInt32, Sendable {
   static var best: VectorInstructions {
     #if arch(x86_64)
     if X86Features.hasVNNI { return .vnni }
+    if X86Features.hasAVX2 { return .avx2 }
     #endif
     return .common
   }
@@ -26,6 +29,8 @@ extension VectorInstructions: CaseIterable {}
 #if arch(x86_64)
 /// What CPUID tells, and whether the system saves the registers.
 private enum X86Features {
+  static var hasAVX2: Bool { savesRegisters(0x6) && leaf7.b & (1 &<< 5) != 0 }
+
   static var hasVNNI: Bool {
     let words: UInt32 = 1 &<< 16 | 1 &<< 17 | 1 &<< 30 | 1 &<< 31 | 1 &<< 8
     return savesRegisters(0xE6) && leaf7.b & words == words && leaf7.c & (1 &<< 11) != 0

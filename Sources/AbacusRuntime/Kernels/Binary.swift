@@ -71,7 +71,7 @@ private func addDense(_ call: Invocation) {
     let target = output.dropping(unit &* length)
     #if arch(x86_64)
     if call.vectors != .common {
-      sum.runVectors(a.dropping(start.a), b.dropping(start.b), target, length)
+      sum.run(call.vectors, a.dropping(start.a), b.dropping(start.b), target, length)
       continue
     }
     #endif

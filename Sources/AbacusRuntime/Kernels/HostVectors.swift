@@ -5,6 +5,32 @@ import CAbacus
 // Where the inner loops of hosts begin: views become the pointers of a C record, and the module of the
 // session's vector instructions goes on.
 
+extension VectorInstructions {
+  func multiplyRows(_ product: UnsafePointer<abacus_row_product>) {
+    if self == .vnni { unsafe abacus_vnni_row_product(product) } else { unsafe abacus_avx2_row_product(product) }
+  }
+
+  func multiplyBlocks(_ product: UnsafePointer<abacus_row_product>) {
+    if self == .vnni { unsafe abacus_vnni_block_product(product) } else { unsafe abacus_avx2_block_product(product) }
+  }
+
+  func convolve(_ row: UnsafePointer<abacus_depthwise_row>) {
+    if self == .vnni { unsafe abacus_vnni_depthwise_row(row) } else { unsafe abacus_avx2_depthwise_row(row) }
+  }
+
+  func add(_ sum: UnsafePointer<abacus_weighted_sum>) {
+    if self == .vnni { unsafe abacus_vnni_weighted_sum(sum) } else { unsafe abacus_avx2_weighted_sum(sum) }
+  }
+
+  func gather(_ windows: UnsafePointer<abacus_window_gather>) {
+    if self == .vnni { unsafe abacus_vnni_gather(windows) } else { unsafe abacus_avx2_gather(windows) }
+  }
+
+  func average(_ window: UnsafePointer<abacus_pool_window>) {
+    if self == .vnni { unsafe abacus_vnni_average(window) } else { unsafe abacus_avx2_average(window) }
+  }
+}
+
 extension Invocation {
   /// Vector loops take an operator that is requantised with one shift above 32, without a zero point of
   /// weights, on CPUs that have such loops.
@@ -19,6 +45,7 @@ extension Invocation {
 struct VectorRows {
   /// A part of a row is multiplied as so many elements.
   let granule: Int
+  private let vectors: VectorInstructions
   private var product: abacus_row_product
 
   /// Nil where the loops for vectors do not apply.
@@ -30,6 +57,7 @@ struct VectorRows {
     guard call.hasVectors(stage, weightZeroPoint: weightZeroPoint),
       isInQuads || record.layout == Layout.plain.rawValue
     else { return nil }
+    vectors = call.vectors
     granule = isInQuads ? Int(QuadLayout.columns) : 1
     let weights: Elements<Int8> = call.elements(Operands.weights)
     let channels: Elements<Int32> = call.elements(Operands.channels)
@@ -69,9 +97,9 @@ struct VectorRows {
     unsafe product.output = output.base
     unsafe product.output_stride = product.channel_count &* outputStride
     if granule == 1 {
-      unsafe abacus_vnni_row_product(&product)
+      unsafe vectors.multiplyRows(&product)
     } else {
-      unsafe abacus_vnni_block_product(&product)
+      unsafe vectors.multiplyBlocks(&product)
     }
   }
 }
@@ -79,6 +107,7 @@ struct VectorRows {
 /// Windows that are gathered into scratch, as many as there is room for.
 @safe
 struct GatheredWindows {
+  private let vectors: VectorInstructions
   private let scratch: MutableElements<Int8>
   private let depth: Int
   private let room: Int
@@ -87,6 +116,7 @@ struct GatheredWindows {
   private var gather: abacus_window_gather
 
   init(_ call: Invocation, _ geometry: WindowGeometry, depth: Int, granule: Int, fill: Int8) {
+    vectors = call.vectors
     scratch = call.mutableElements(Operands.scratch)
     let stride = (depth &+ 3) & ~3
     self.depth = granule == 1 ? depth : stride
@@ -128,7 +158,7 @@ struct GatheredWindows {
     unsafe gather.first_column = geometry.inputColumn(x, 0)
     unsafe gather.pixel_step = geometry.strideWidth &* step
     unsafe gather.pixel_count = count
-    unsafe abacus_vnni_gather(&gather)
+    unsafe vectors.gather(&gather)
     unsafe rows.multiply(
       scratch.readOnly, count: count, depth: depth, stride: gather.patch_stride, to: output.dropping(x &* channels),
       outputStride: step)
@@ -150,6 +180,7 @@ func convolveDepthwiseVectors(_ call: Invocation) -> Bool {
   let channels: Elements<Int32> = call.elements(Operands.channels)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
   let stage = parameters.stage
+  let vectors = call.vectors
   let padding = UInt64(UInt8(truncatingIfNeeded: parameters.inputZeroPoint)) &* 0x0101_0101_0101_0101
   var row = unsafe abacus_depthwise_row(
     image: input.base, image_width: geometry.inputWidth, channel_count: geometry.channels, height: geometry.height,
@@ -163,32 +194,32 @@ func convolveDepthwiseVectors(_ call: Invocation) -> Bool {
     unsafe row.image = image.base
     unsafe row.first_row = geometry.inputRow(unit % geometry.outputHeight, 0)
     unsafe row.output = output.dropping(unit &* geometry.outputWidth &* geometry.channels).base
-    unsafe abacus_vnni_depthwise_row(&row)
+    unsafe vectors.convolve(&row)
   }
   return true
 }
 
 extension DenseAdd {
   /// `run` in vectors.
-  func runVectors(
-    _ a: Elements<Int8>, _ b: Elements<Int8>, _ output: MutableElements<Int8>, _ count: Int
+  func run(
+    _ vectors: VectorInstructions, _ a: Elements<Int8>, _ b: Elements<Int8>, _ output: MutableElements<Int8>, _ count: Int
   ) {
     var sum = unsafe abacus_weighted_sum(
       a: a.base, b: b.base, output: output.base, count: count, multiplier_a: multiplierA, multiplier_b: multiplierB,
       scale: scale, summand: summand, shift: shift, low: low, high: high)
-    unsafe abacus_vnni_weighted_sum(&sum)
+    unsafe vectors.add(&sum)
   }
 }
 
 /// Sum of a window of pixels, less an offset, requantised.
-func averageVectors(
-  _ pixels: Elements<Int8>, height: Int, width: Int, rowStride: Int, channels: Int, offset: Int32, multiplier: Int32,
+func average(
+  _ vectors: VectorInstructions, _ pixels: Elements<Int8>, height: Int, width: Int, rowStride: Int, channels: Int, offset: Int32, multiplier: Int32,
   _ stage: OutputStage, _ output: MutableElements<Int8>
 ) {
   var window = unsafe abacus_pool_window(
     pixels: pixels.base, height: height, width: width, row_stride: rowStride, channel_count: channels,
     output: output.base, offset: offset, multiplier: multiplier, shift: stage.shift, zero_point: stage.zeroPoint,
     low: stage.low, high: stage.high)
-  unsafe abacus_vnni_average(&window)
+  unsafe vectors.average(&window)
 }
 #endif

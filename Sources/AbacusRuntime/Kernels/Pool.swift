@@ -82,8 +82,8 @@ private func averagePool(_ call: Invocation) {
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
       #if arch(x86_64)
       if call.vectors != .common && p.stage.shift > 32 {
-        averageVectors(
-          image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
+        average(
+          call.vectors, image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
           height: taps.rows.count, width: taps.columns.count, rowStride: geometry.inputWidth &* geometry.channels,
           channels: geometry.channels, offset: offset, multiplier: multiplier, p.stage, target)
         continue

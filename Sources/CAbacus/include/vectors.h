@@ -84,6 +84,7 @@ typedef struct abacus_window_gather {
   void abacus_##set##_gather(const abacus_window_gather *windows);                   \
   void abacus_##set##_average(const abacus_pool_window *window)
 
+ABACUS_VECTOR_LOOPS(avx2);
 ABACUS_VECTOR_LOOPS(vnni);
 
 #if defined(__clang__)
