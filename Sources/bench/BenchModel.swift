@@ -79,7 +79,7 @@ struct BenchModel: Sendable {
 
     /// - Parameter board: nil for this machine.
     mutating func pack(for board: Board?) throws -> PackedModel {
-      let order: PackOptions.WeightOrder = board.map { $0.wantsPairs ? .pairs : .rows } ?? .quads
+      let order: PackOptions.WeightOrder = board?.weightOrder ?? .quads
       if let known = packed[order] { return known }
       training.pack.weightOrder = order
       let result = try training.pack(graph)

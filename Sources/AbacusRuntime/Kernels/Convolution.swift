@@ -39,7 +39,7 @@ private func convolution(_ call: Invocation) {
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
       channels: channels, to: &sink, row: first)
   }
-  #elseif arch(x86_64)
+  #elseif arch(x86_64) || arch(arm64)
   if groups == 1, let rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0 || !geometry.isPointwise
   {
@@ -113,7 +113,7 @@ private func multiplyPixels(
   }
 }
 
-#if arch(x86_64)
+#if arch(x86_64) || arch(arm64)
 /// Convolution on vectors: windows inside the image are read as they lie, others are gathered, some at a time.
 private func convolveVectors(
   _ call: Invocation, _ rows: VectorRows, _ geometry: WindowGeometry, depth: Int, fill: Int8

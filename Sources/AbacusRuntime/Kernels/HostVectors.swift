@@ -1,10 +1,11 @@
-#if arch(x86_64)
+#if arch(x86_64) || arch(arm64)
 import AbacusFormat
 import CAbacus
 
 // Where the inner loops of hosts begin: views become the pointers of a C record, and the module of the
 // session's vector instructions goes on.
 
+#if arch(x86_64)
 extension VectorInstructions {
   func multiplyRows(_ product: UnsafePointer<abacus_row_product>) {
     if self == .vnni { unsafe abacus_vnni_row_product(product) } else { unsafe abacus_avx2_row_product(product) }
@@ -30,6 +31,16 @@ extension VectorInstructions {
     if self == .vnni { unsafe abacus_vnni_average(window) } else { unsafe abacus_avx2_average(window) }
   }
 }
+#else
+extension VectorInstructions {
+  func multiplyRows(_ product: UnsafePointer<abacus_row_product>) { unsafe abacus_sdot_row_product(product) }
+  func multiplyBlocks(_ product: UnsafePointer<abacus_row_product>) { unsafe abacus_sdot_block_product(product) }
+  func convolve(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe abacus_sdot_depthwise_row(row) }
+  func add(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe abacus_sdot_weighted_sum(sum) }
+  func gather(_ windows: UnsafePointer<abacus_window_gather>) { unsafe abacus_sdot_gather(windows) }
+  func average(_ window: UnsafePointer<abacus_pool_window>) { unsafe abacus_sdot_average(window) }
+}
+#endif
 
 extension Invocation {
   /// Vector loops take an operator that is requantised with one shift above 32, without a zero point of

@@ -80,7 +80,7 @@ private func averagePool(_ call: Invocation) {
       let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
       let offset = Int32(truncatingIfNeeded: count) &* p.inputZeroPoint
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
-      #if arch(x86_64)
+      #if arch(x86_64) || arch(arm64)
       if call.vectors != .common && p.stage.shift > 32 {
         average(
           call.vectors, image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),

@@ -86,6 +86,7 @@ typedef struct abacus_window_gather {
 
 ABACUS_VECTOR_LOOPS(avx2);
 ABACUS_VECTOR_LOOPS(vnni);
+ABACUS_VECTOR_LOOPS(sdot);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

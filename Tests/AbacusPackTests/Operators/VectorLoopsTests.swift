@@ -4,9 +4,9 @@ import Testing
 
 @testable import AbacusPack
 
-/// The inner loops of this machine's vector instructions compute what plain loops do, byte by byte, with
+/// The inner loops of this machine's vector instructions, and of AArch64's, compute what plain loops do, byte by byte, with
 /// weights in rows and in quads.
-@Suite(.enabled(if: !VectorLoopsTests.sets.isEmpty)) struct VectorLoopsTests {
+@Suite struct VectorLoopsTests {
   /// Those that this CPU has.
   static let sets = VectorInstructions.allCases.filter { $0 != .common && $0.isHere }
 
@@ -33,6 +33,20 @@ import Testing
       test.addDense(rows: 5, depth: 256, channels: 20)
       test.inputCodes = test.inputCodes.map { $0.map { _ in code } }
       try check(test, order, "\(code), \(order)")
+    }
+  }
+
+  /// AArch64 has SDOT.
+  @Test(arguments: [PackOptions.WeightOrder.rows, .quads]) func layersOnAArch64(_ order: PackOptions.WeightOrder) throws {
+    let emulator = try Emulator(board: try Board.named("aarch64-virt"))
+    var options = PackOptions()
+    options.weightOrder = order
+    for seed in 0..<16 {
+      let test = TestGraph(vectorsOf: seed)
+      let blob = try Packer.pack(test.graph, options: options).blob
+      let plain = try Model(blob, vectors: .common)
+      let sample = zip(plain.inputs, test.inputCodes).map { $0.type.bytes(of: $1) }
+      #expect(try emulator.run(blob: blob, samples: [sample]).outputs == [try plain(sample)], "seed \(seed), \(order)")
     }
   }
 
