@@ -74,6 +74,8 @@ enum AVX2: VectorSet {
     unsafe to.update(repeating: value, count: count)
   }
 
+  @inline(__always) static func store(_ a: Words, _ to: UnsafeMutablePointer<Int32>) { unsafe abacus_store_words(to, a) }
+
   // MARK: Products in quads
 
   @inline(__always)
@@ -134,6 +136,12 @@ enum AVX2: VectorSet {
     unsafe count == 16 ? abacus_load_halves(from) : abacus_load_first_halves(from, UInt32(truncatingIfNeeded: count))
   }
 
+  @inline(__always)
+  static func halves(_ from: UnsafePointer<Int16>, _ count: Int) -> Halves {
+    unsafe count == 16 ? abacus_load(from) : abacus_load_first_shorts(from, UInt32(truncatingIfNeeded: count))
+  }
+
+  @inline(__always) static func addHalves(_ sums: Words, _ x: Halves, _ w: Halves) -> Words { abacus_add_pairs(sums, x, w) }
   @inline(__always) static var noHalves: Halves { splat(0) }
 
   @inline(__always)
@@ -176,6 +184,12 @@ public func blockProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe 
 
 @c(abacus_avx2_row_product)
 public func rowProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe RowProduct<AVX2, 2>(product).run() }
+
+@c(abacus_avx2_sums_of_bytes)
+public func sumsOfBytes(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<AVX2, 2>(row).ofBytes() }
+
+@c(abacus_avx2_sums_of_halves)
+public func sumsOfHalves(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<AVX2, 2>(row).ofHalves() }
 
 @c(abacus_avx2_depthwise_row)
 public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe convolve(row, AVX2.self) }

@@ -39,7 +39,10 @@ extension PackOptions {
 
   /// The order that the options for blocks and pairs amount to.
   public var weightOrder: WeightOrder {
-    get { pairsChannels ? .pairs : blockRows > 1 ? .quads : .rows }
+    get {
+      if pairsChannels { return .pairs }
+      return blockRows == Int(QuadLayout.rows) && blockColumns == Int(QuadLayout.columns) ? .quads : .rows
+    }
     set {
       pairsChannels = newValue == .pairs
       blockRows = newValue == .quads ? Int(QuadLayout.rows) : 1

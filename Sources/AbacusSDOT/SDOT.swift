@@ -77,6 +77,8 @@ enum SDOT: VectorSet {
     unsafe to.update(repeating: value, count: count)
   }
 
+  @inline(__always) static func store(_ a: Words, _ to: UnsafeMutablePointer<Int32>) { unsafe abacus_store_words(to, a) }
+
   // MARK: Products in quads
 
   @inline(__always) static func weights(_ from: UnsafePointer<Int8>) -> Words { unsafe abacus_load(from) }
@@ -127,6 +129,16 @@ enum SDOT: VectorSet {
     unsafe count == 8 ? abacus_load_halves(from) : abacus_load_first_halves(from, UInt32(truncatingIfNeeded: count))
   }
 
+  @inline(__always)
+  static func halves(_ from: UnsafePointer<Int16>, _ count: Int) -> Halves {
+    unsafe count == 8 ? abacus_load_shorts(from) : abacus_load_first_shorts(from, UInt32(truncatingIfNeeded: count))
+  }
+
+  @inline(__always)
+  static func addHalves(_ sums: Words, _ x: Halves, _ w: Halves) -> Words {
+    abacus_add_high(abacus_add_low(sums, x, w), x, w)
+  }
+
   @inline(__always) static var noHalves: Halves { abacus_no_halves() }
 
   @inline(__always) static func interleave(_ a: Halves, _ b: Halves) -> HalfPairs { HalfPairs(first: a, second: b) }
@@ -161,6 +173,12 @@ public func blockProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe 
 
 @c(abacus_sdot_row_product)
 public func rowProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe RowProduct<SDOT, 1>(product).run() }
+
+@c(abacus_sdot_sums_of_bytes)
+public func sumsOfBytes(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<SDOT, 1>(row).ofBytes() }
+
+@c(abacus_sdot_sums_of_halves)
+public func sumsOfHalves(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<SDOT, 1>(row).ofHalves() }
 
 @c(abacus_sdot_depthwise_row)
 public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe convolve(row, SDOT.self) }

@@ -15,6 +15,14 @@ extension VectorInstructions {
     if self == .vnni { unsafe abacus_vnni_block_product(product) } else { unsafe abacus_avx2_block_product(product) }
   }
 
+  func addBytes(_ row: UnsafePointer<abacus_row_sums>) {
+    if self == .vnni { unsafe abacus_vnni_sums_of_bytes(row) } else { unsafe abacus_avx2_sums_of_bytes(row) }
+  }
+
+  func addHalves(_ row: UnsafePointer<abacus_row_sums>) {
+    if self == .vnni { unsafe abacus_vnni_sums_of_halves(row) } else { unsafe abacus_avx2_sums_of_halves(row) }
+  }
+
   func convolve(_ row: UnsafePointer<abacus_depthwise_row>) {
     if self == .vnni { unsafe abacus_vnni_depthwise_row(row) } else { unsafe abacus_avx2_depthwise_row(row) }
   }
@@ -35,6 +43,8 @@ extension VectorInstructions {
 extension VectorInstructions {
   func multiplyRows(_ product: UnsafePointer<abacus_row_product>) { unsafe abacus_sdot_row_product(product) }
   func multiplyBlocks(_ product: UnsafePointer<abacus_row_product>) { unsafe abacus_sdot_block_product(product) }
+  func addBytes(_ row: UnsafePointer<abacus_row_sums>) { unsafe abacus_sdot_sums_of_bytes(row) }
+  func addHalves(_ row: UnsafePointer<abacus_row_sums>) { unsafe abacus_sdot_sums_of_halves(row) }
   func convolve(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe abacus_sdot_depthwise_row(row) }
   func add(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe abacus_sdot_weighted_sum(sum) }
   func gather(_ windows: UnsafePointer<abacus_window_gather>) { unsafe abacus_sdot_gather(windows) }
@@ -112,6 +122,50 @@ struct VectorRows {
     } else {
       unsafe vectors.multiplyBlocks(&product)
     }
+  }
+}
+
+/// Elements of rows whose sums of products vectors have loops for.
+protocol VectorElement: ProductElement {
+  /// Sums of products of a row and up to 16 rows of weights, which follow each other.
+  static func add(
+    _ vectors: VectorInstructions, _ x: Elements<Self>, _ weights: Elements<Int8>, depth: Int, channels: Int,
+    to sums: inout InlineArray<16, Int32>)
+}
+
+extension Int8: VectorElement {
+  @inline(__always)
+  static func add(
+    _ vectors: VectorInstructions, _ x: Elements<Int8>, _ weights: Elements<Int8>, depth: Int, channels: Int,
+    to sums: inout InlineArray<16, Int32>
+  ) {
+    unsafe withSums(&sums) { sums in
+      var row = unsafe abacus_row_sums(
+        bytes: x.base, halves: UnsafeRawPointer(x.base).assumingMemoryBound(to: Int16.self), weights: weights.base,
+        depth: depth, channel_count: channels, sums: sums)
+      unsafe vectors.addBytes(&row)
+    }
+  }
+}
+
+extension Int16: VectorElement {
+  @inline(__always)
+  static func add(
+    _ vectors: VectorInstructions, _ x: Elements<Int16>, _ weights: Elements<Int8>, depth: Int, channels: Int,
+    to sums: inout InlineArray<16, Int32>
+  ) {
+    unsafe withSums(&sums) { sums in
+      var row = unsafe abacus_row_sums(
+        bytes: weights.base, halves: x.base, weights: weights.base, depth: depth, channel_count: channels, sums: sums)
+      unsafe vectors.addHalves(&row)
+    }
+  }
+}
+
+@inline(__always)
+private func withSums(_ sums: inout InlineArray<16, Int32>, _ body: (UnsafeMutablePointer<Int32>) -> Void) {
+  unsafe withUnsafeMutableBytes(of: &sums) { bytes in
+    unsafe body(bytes.baseAddress!.assumingMemoryBound(to: Int32.self))
   }
 }
 

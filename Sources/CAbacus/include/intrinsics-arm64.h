@@ -53,6 +53,9 @@ ABACUS_INTRINSIC abacus_words abacus_sums_high(abacus_words a, abacus_words m, a
 /* Eight bytes, widened to halves; the first `count` of them. Four, to words. */
 ABACUS_INTRINSIC abacus_halves abacus_load_halves(const int8_t *from) { return (abacus_halves)vmovl_s8(vld1_s8(from)); }
 ABACUS_INTRINSIC abacus_halves abacus_load_first_halves(const int8_t *from, uint32_t count) { return (abacus_halves)vmovl_s8(vget_low_s8((int8x16_t)abacus_load_first(from, count))); }
+ABACUS_INTRINSIC abacus_halves abacus_load_shorts(const int16_t *from) { return (abacus_halves)vld1q_s16(from); }
+ABACUS_INTRINSIC abacus_halves abacus_load_first_shorts(const int16_t *from, uint32_t count) { return (abacus_halves)abacus_load_first(from, 2 * count); }
+ABACUS_INTRINSIC void abacus_store_words(int32_t *to, abacus_words a) { vst1q_s32(to, ABACUS_BITS(a)); }
 ABACUS_INTRINSIC abacus_halves abacus_no_halves(void) { return (abacus_halves)vdupq_n_s16(0); }
 ABACUS_INTRINSIC abacus_words abacus_widen_first_bytes(const int8_t *from, uint32_t count) { return ABACUS_WORDS(vmovl_s16(vget_low_s16((int16x8_t)abacus_load_first_halves(from, count)))); }
 /* Products of the lower four halves, and of the upper four, added to sums. */

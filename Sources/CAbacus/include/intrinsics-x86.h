@@ -79,9 +79,11 @@ ABACUS_INTRINSIC abacus_words abacus_widen_first_bytes(const int8_t *from, uint3
 ABACUS_INTRINSIC void abacus_store(int8_t *to, abacus_words a) { _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(ABACUS_BITS(a))); }
 ABACUS_INTRINSIC void abacus_store_first(int8_t *to, abacus_words a, uint32_t count) { _mm_mask_storeu_epi8(to, (__mmask16)((1u << count) - 1), _mm512_cvtepi32_epi8(ABACUS_BITS(a))); }
 ABACUS_INTRINSIC abacus_four_words abacus_lowest_bytes(abacus_words a) { return (abacus_four_words)_mm512_cvtepi32_epi8(ABACUS_BITS(a)); }
+ABACUS_INTRINSIC void abacus_store_words(int32_t *to, abacus_words a) { _mm512_storeu_si512(to, ABACUS_BITS(a)); }
 /* 32 bytes, widened to halves; the first `count` of them. */
 ABACUS_INTRINSIC abacus_words abacus_load_halves(const int8_t *from) { return ABACUS_WORDS(_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)from))); }
 ABACUS_INTRINSIC abacus_words abacus_load_first_halves(const int8_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((__mmask32)_bzhi_u64(~0ull, count), from))); }
+ABACUS_INTRINSIC abacus_words abacus_load_first_shorts(const int16_t *from, uint32_t count) { return ABACUS_WORDS(_mm512_maskz_loadu_epi16((__mmask32)_bzhi_u64(~0ull, count), from)); }
 /* Halves of two vectors in turns, within 128 bits: of the lower four of every eight, of the upper four. */
 ABACUS_INTRINSIC abacus_words abacus_interleave_low(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_unpacklo_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_interleave_high(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_unpackhi_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
@@ -139,9 +141,11 @@ ABACUS_INTRINSIC __m128i abacus_narrow(__m256i halves) { return _mm_packs_epi16(
 ABACUS_INTRINSIC abacus_four_words abacus_lowest_bytes(abacus_words a) { return (abacus_four_words)_mm_packs_epi16(_mm_packs_epi32(_mm256_castsi256_si128(ABACUS_BITS(a)), _mm256_extracti128_si256(ABACUS_BITS(a), 1)), _mm_setzero_si128()); }
 ABACUS_INTRINSIC void abacus_store(int8_t *to, abacus_words a) { _mm_storel_epi64((__m128i *)to, (__m128i)abacus_lowest_bytes(a)); }
 ABACUS_INTRINSIC void abacus_store_first(int8_t *to, abacus_words a, uint32_t count) { abacus_four_words x = abacus_lowest_bytes(a); __builtin_memcpy(to, &x, count); }
+ABACUS_INTRINSIC void abacus_store_words(int32_t *to, abacus_words a) { _mm256_storeu_si256((__m256i *)to, ABACUS_BITS(a)); }
 /* 16 bytes, widened to halves; the first `count` of them. */
 ABACUS_INTRINSIC abacus_words abacus_load_halves(const int8_t *from) { return ABACUS_WORDS(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)from))); }
 ABACUS_INTRINSIC abacus_words abacus_load_first_halves(const int8_t *from, uint32_t count) { return ABACUS_WORDS(_mm256_cvtepi8_epi16(abacus_first_bytes(from, count))); }
+ABACUS_INTRINSIC abacus_words abacus_load_first_shorts(const int16_t *from, uint32_t count) { abacus_words x = {0}; __builtin_memcpy(&x, from, 2 * count); return x; }
 ABACUS_INTRINSIC abacus_words abacus_interleave_low(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm256_unpacklo_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_interleave_high(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm256_unpackhi_epi16(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC void abacus_store_interleaved(int8_t *to, abacus_words low, abacus_words high) { _mm_storeu_si128((__m128i *)to, abacus_narrow(_mm256_packs_epi32(ABACUS_BITS(low), ABACUS_BITS(high)))); }

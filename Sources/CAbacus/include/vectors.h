@@ -76,9 +76,20 @@ typedef struct abacus_window_gather {
   intptr_t patch_stride;
 } abacus_window_gather;
 
+/* Sums of products of one row, of bytes or halves, and up to 16 rows of weights. */
+typedef struct abacus_row_sums {
+  const int8_t *bytes;                         /* of these two, the one that the function says       */
+  const int16_t *halves;
+  const int8_t *weights;                       /* [channel_count, depth]                             */
+  intptr_t depth, channel_count;
+  int32_t *sums;                               /* 16 words, of which channel_count count             */
+} abacus_row_sums;
+
 #define ABACUS_VECTOR_LOOPS(set)                                                     \
   void abacus_##set##_row_product(const abacus_row_product *product);                \
   void abacus_##set##_block_product(const abacus_row_product *product);              \
+  void abacus_##set##_sums_of_bytes(const abacus_row_sums *row);                     \
+  void abacus_##set##_sums_of_halves(const abacus_row_sums *row);                    \
   void abacus_##set##_depthwise_row(const abacus_depthwise_row *row);                \
   void abacus_##set##_weighted_sum(const abacus_weighted_sum *sum);                  \
   void abacus_##set##_gather(const abacus_window_gather *windows);                   \
