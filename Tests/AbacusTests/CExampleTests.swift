@@ -108,8 +108,8 @@ import Testing
       #expect(all.count == 28)
       #expect(
         own == [
-          "abacus_run_fully_connected", "abacus_run_convolution", "abacus_run_depthwise_convolution",
-          "abacus_run_average_pool", "abacus_run_softmax",
+          "abacus_run_fully_connected_rows", "abacus_run_convolution_rows", "abacus_run_depthwise_convolution_lines",
+          "abacus_run_average_pool", "abacus_run_softmax_computed",
         ])
     }
   }

@@ -12,6 +12,12 @@ extension Invocation {
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
       && !has(Operands.shifts)
   }
+
+  /// The same for an int8 layer whose requantisation the loops take.
+  @inline(__always)
+  func takesPairs(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
+    isPaired && PairedLayout.takes(stage, weightZeroPoint: weightZeroPoint)
+  }
 }
 
 #if ABACUS_DSP
@@ -41,8 +47,9 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
 
 /// Windows of an image, those of the units at hand, times weights in pairs.
 func convolvePaired(
-  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
+  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, channels: Int
 ) {
+  let depth = geometry.height &* geometry.width &* geometry.channels
   let product = PairedProduct(call, depth: depth, channels: channels)
   let input: Elements<Int8> = call.elements(Operands.input)
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
