@@ -184,7 +184,7 @@ public struct Invocation {
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
 
-  #if arch(x86_64)
+  #if arch(x86_64) || arch(arm64)
   /// What the session found when it was opened.
   var vectors: VectorInstructions { unsafe VectorInstructions(rawValue: call.pointee.vectors) ?? .common }
   #endif

@@ -20,7 +20,7 @@ struct ByteStage {
     high = stage.high
   }
 
-  #if ABACUS_LANES || ABACUS_DSP
+  #if ABACUS_LONG || ABACUS_DSP
   /// The output, except that `clamp` is still to be applied: SMMLA, ASR and SSAT where the core has them.
   @inline(__always)
   func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
@@ -44,11 +44,15 @@ struct ByteStage {
     }
   }
   #else
+  /// The output.
   @inline(__always)
   func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
-    let value = (sum.multipliedFullWidth(by: multiplier).high &+ summand) &>> shift
+    let value = (highWord(sum, multiplier) &+ summand) &>> shift
     return Int8(truncatingIfNeeded: min(max(value, low), high))
   }
+
+  @inline(__always)
+  func clamp(_ output: MutableElements<Int8>, _ count: Int, step: Int) {}
   #endif
 }
 #endif

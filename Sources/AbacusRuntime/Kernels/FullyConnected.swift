@@ -61,7 +61,12 @@ private func fullyConnected(_ call: Invocation) {
   var source = (first &- call.origin(Operands.input)) &* depth
   var target = (first &- call.origin(Operands.output)) &* channels
 
-  #if arch(x86_64)
+  #if ABACUS_MVE
+  if VectorProduct.suits(product, channels: channels) {
+    return VectorProduct(product, 0..<channels, pitch: depth, outputPitch: channels)
+      .run(input.dropping(source), rows: last &- first, output.dropping(target))
+  }
+  #elseif arch(x86_64) || arch(arm64)
   if var rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0
   {

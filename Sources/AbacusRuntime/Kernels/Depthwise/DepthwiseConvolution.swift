@@ -42,7 +42,7 @@ private func depthwiseConvolution(_ call: Invocation) {
   }
   #elseif ABACUS_MVE
   if convolveVectors(call) { return }
-  #elseif arch(x86_64)
+  #elseif arch(x86_64) || arch(arm64)
   if convolveDepthwiseVectors(call) { return }
   #endif
   convolveWindows(call)
