@@ -60,12 +60,12 @@ func convolvePaired(
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
+  var y = unit % geometry.outputHeight
+  var image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
   while pixel < end {
     // Where fewer than three are left, the others are whatever was there before; they go nowhere.
     sink.move(to: pixel, rows: min(3, end &- pixel))
     for lane in 0..<sink.rows {
-      let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-      let y = unit % geometry.outputHeight
       if geometry.channels & 3 == 0 {
         geometry.gather(image, y: y, x: x, fill: fill, into: scratch, lane)
       } else {
@@ -73,7 +73,11 @@ func convolvePaired(
         widened.set(lane, from: 0, staging.readOnly, depth)
       }
       x = x &+ 1
-      if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
+      if x < geometry.outputWidth { continue }
+      (unit, x) = (unit &+ 1, 0)
+      if unit == call.units.upperBound { break }
+      y = unit % geometry.outputHeight
+      image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     }
     sink.three(product, widened.readOnly)
     pixel = pixel &+ sink.rows
