@@ -81,7 +81,8 @@ extension TestGraph {
     }
   }
 
-  /// Dense layers of one row and of several, columns of taps, and depthwise lines of any length.
+  /// Dense layers of one row and of several, columns of taps, depthwise lines of any length, and averages of
+  /// many elements.
   init(longRowsOf seed: Int) {
     self.init(seed: seed)
     for rows in [1, 2, 3, 4, 7] { addDense(rows: rows, depth: random(60...300), channels: 2 * random(1...4)) }
@@ -89,6 +90,7 @@ extension TestGraph {
     for width in [1, 2, 3, 24, 25] {
       addDepthwise(channels: 2 * random(1...4), size: [3, 3], padding: 1, image: [random(3...9), width + 2])
     }
+    for image in [[25, 5], [15, 17], [16, 16]] { addAverage(of: image, channels: random(3...9)) }
   }
 
   private mutating func addDense() { addDense(rows: random(1...8), depth: random(1...70), channels: random(1...9)) }
@@ -130,6 +132,15 @@ extension TestGraph {
     output(
       .depthwiseConvolution(window, multiplier: 1, pick([.none, .relu])), [input, weights, bias],
       [batch] + extents + [channels], scale: scale, zeroPoint: pick([-128, random(-20...20)]))
+  }
+
+  /// Of a whole image. Elements of -128 make the greatest sums that 16 bits must hold.
+  private mutating func addAverage(of image: [Int], channels: Int) {
+    let shape = [1] + image + [channels]
+    let input = input(shape, codes: (0..<shape.reduce(1, *)).map { $0 % channels == 0 ? -128 : random(-128...127) })
+    output(
+      .pool(.average, WindowAttributes(size: image), .none), [input], [1, 1, 1, channels], scale: scale(0.05),
+      zeroPoint: random(-20...20))
   }
 
   private mutating func addSum() {

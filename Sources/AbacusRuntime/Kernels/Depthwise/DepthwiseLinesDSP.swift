@@ -2,7 +2,7 @@
 import AbacusFormat
 import CAbacus
 
-// Two channels, elements widened to 16 bits, two of a line in a word: six loads and twelve products for two
+// Two channels, elements widened to 16 bits, two of a line in a word: two loads (LDM) and twelve products for two
 // outputs of 3 x 3 taps.
 
 /// Three lines of two channels: [channel][pair of elements][line].
@@ -102,7 +102,7 @@ struct LineBuffer {
 
 typealias LineEpilogue = ByteStage
 
-/// One line of outputs of two channels. Weights and constants are read anew for each output: there are not
+/// One line of outputs of two channels. Constants are read anew for each output: there are not
 /// enough registers for them.
 struct LineProduct {
   private let values: Elements<UInt32>
