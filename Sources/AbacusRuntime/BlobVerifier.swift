@@ -137,14 +137,12 @@ struct BlobVerifier {
     case .twoOfFour, .blockSparse:
       throw .unsupportedOperator
     }
-    var elements = UInt32(1)
-    for dimension in 0..<Limits.maximumRank {
-      var extent = tensor.dims[dimension]
-      try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
-      if layout != .plain && dimension == 0 {
-        extent = try roundUp(extent, UInt32(tensor.blockRows))
-      }
-      elements = try product(elements, extent)
+    try require(tensor.dims[0] >= 1)
+    var elements = layout == .plain ? tensor.dims[0] : try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
+    try require(elements <= Limits.maximumTensorBytes && (tensor.rank > 0 || elements == 1))
+    for dimension in 1..<Limits.maximumRank where tensor.dims[dimension] != 1 {
+      try require(dimension < Int(tensor.rank) && tensor.dims[dimension] >= 1)
+      elements = try product(elements, tensor.dims[dimension])
     }
     if layout != .plain {
       let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
@@ -219,8 +217,9 @@ struct BlobVerifier {
       try require(record.unitsPerStep <= Limits.maximumTensorBytes)
       try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
       let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
+      let tensorCount = blob.header.tensorCount
       for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
-        try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+        try require(UInt32(record.operands[slot]) < tensorCount)
         // An operator outside of loops makes all its units at once, for which a block has no room.
         try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
       }

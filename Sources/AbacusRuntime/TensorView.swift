@@ -167,6 +167,17 @@ public struct MutableElements<Element: BitwiseCopyable> {
   }
 }
 
+#if ABACUS_DSP
+extension MutableElements where Element == Int8 {
+  /// Stores four elements, at any address, the first in the lowest byte.
+  @inline(__always)
+  func set(word: UInt32, at index: Int) {
+    assert(index >= 0 && index &+ 4 <= limit)
+    unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: word, as: UInt32.self)
+  }
+}
+#endif
+
 /// One operator of a plan with its operands resolved: what every kernel starts from.
 @safe
 public struct Invocation {

@@ -39,6 +39,12 @@ ABACUS_INTRINSIC abacus_four_words abacus_load_four(const int32_t *_Nonnull *_No
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
 ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
+/* SXTAB16: the same, added to halfwords. */
+ABACUS_INTRINSIC uint32_t abacus_add_even_bytes(uint32_t sums, uint32_t x) { return (uint32_t)__builtin_arm_sxtab16((int32_t)sums, (int32_t)x); }
+ABACUS_INTRINSIC uint32_t abacus_add_odd_bytes(uint32_t sums, uint32_t x) { return (uint32_t)__builtin_arm_sxtab16((int32_t)sums, (int32_t)(x >> 8 | x << 24)); }
+/* SMMLA, ASR, SSAT: a sum times its multiplier, the high word of it, to 8 bits. One statement, so that six of them in a row
+   keep their order, and with it registers. */
+ABACUS_INTRINSIC int32_t abacus_requantize_byte(int32_t sum, int32_t multiplier, int32_t summand, int32_t shift) { __asm__("smmla %0, %0, %1, %2\n" "asr.w %0, %0, %3\n" "ssat %0, #8, %0" : "+r"(sum) : "r"(multiplier), "r"(summand), "r"(shift)); return sum; }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */
