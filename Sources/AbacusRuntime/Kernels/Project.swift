@@ -46,9 +46,15 @@ public func projectPairsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe projectPairs(Invocation(call), Int16.self)
 }
 
+#if arch(x86_64) || arch(arm64)
+private typealias RowElement = VectorElement
+#else
+private typealias RowElement = ProductElement
+#endif
+
 /// Any layout of weights.
 @inline(never)
-private func projectRows<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+private func projectRows<Source: RowElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
@@ -57,6 +63,13 @@ private func projectRows<Source: ProductElement>(_ call: Invocation, _: Source.T
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
   var row = first
+  #if arch(x86_64) || arch(arm64)
+  while row < last && weights.isRowMajor && call.vectors != .common {
+    projection.one(input.dropping(source), weights, row: row, call.vectors)
+    source = source &+ depth
+    row = row &+ 1
+  }
+  #endif
   while row &+ 1 < last && weights.isRowMajor {
     projection.two(input.dropping(source), input.dropping(source &+ depth), weights, row: row)
     source = source &+ 2 &* depth
@@ -152,7 +165,7 @@ private func projectPairs<Source: ProductElement>(_ call: Invocation, _: Source.
   }
 }
 #else
-private func projectPairs<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+private func projectPairs<Source: RowElement>(_ call: Invocation, _: Source.Type) {
   projectRows(call, Source.self)
 }
 #endif
@@ -197,6 +210,23 @@ private struct Projection {
       finish(sum, row: row, channel: n)
     }
   }
+
+  #if arch(x86_64) || arch(arm64)
+  /// One row by a row-major matrix, in vectors.
+  @inline(__always)
+  func one<Source: VectorElement>(
+    _ x: Elements<Source>, _ weights: WeightMatrix, row: Int, _ vectors: VectorInstructions
+  ) {
+    var sums = InlineArray<16, Int32>(repeating: 0)
+    var n = 0
+    while n < channelCount {
+      let count = min(channelCount &- n, 16)
+      Source.add(vectors, x, weights.row(n), depth: weights.depth, channels: count, to: &sums)
+      for i in 0..<count { finish(sums[i], row: row, channel: n &+ i) }
+      n = n &+ 16
+    }
+  }
+  #endif
 
   /// Two rows of a row-major matrix at once, so that each weight is loaded once for both.
   @inline(__always)
