@@ -8,8 +8,8 @@ public struct PackOptions: Sendable {
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
   public var blockRows = 1
   public var blockColumns = 1
-  /// Weights in pairs of channels, where an operator takes them: fastest on cores with SMLAD (Cortex-M4,
-  /// M7), slow elsewhere.
+  /// Weights in pairs of channels, where an operator takes them: fastest on cores without vectors, slow
+  /// elsewhere.
   public var pairsChannels = false
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
@@ -31,7 +31,7 @@ extension PackOptions {
   public enum WeightOrder: String, CaseIterable, Sendable {
     /// Row by row, for any CPU.
     case rows
-    /// In pairs of channels, for cores with SMLAD (Cortex-M4, M7).
+    /// In pairs of channels, for cores without vectors.
     case pairs
     /// In blocks of 16 channels by 4 columns, for x86-64 and AArch64.
     case quads

@@ -43,7 +43,7 @@ struct Pack: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7); quads, for x86-64 and AArch64. Every CPU runs all.",
+      "How weights lie: rows, for any CPU; pairs, for Cortex-M0, M3, M4, M7 and RISC-V; quads, for x86-64 and AArch64. Every CPU runs all.",
       valueName: "layout"))
   var layout = PackOptions.WeightOrder.rows
 

@@ -140,6 +140,7 @@ private func projectLanes(_ call: Invocation) {
       continue
     }
     packLanes(source, source.dropping((count &- 1) &* depth), scratch, depth)
+    weights.arrange(scratch)
     projection.two(scratch.readOnly, weights, row: row, rows: count)
     (source, row) = (source.dropping(count &* depth), row &+ count)
   }
