@@ -18,7 +18,7 @@ enum VNNI: VectorSet {
   @inline(__always) static func subtract(_ a: Words, _ b: Words) -> Words { abacus_subtract(a, b) }
   @inline(__always) static func minimum(_ a: Words, _ b: Words) -> Words { abacus_minimum(a, b) }
   @inline(__always) static func maximum(_ a: Words, _ b: Words) -> Words { abacus_maximum(a, b) }
-  @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_right(a, bits) }
+  @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_lanes_right(a, bits) }
   @inline(__always) static func multiplyHigh(_ a: Words, _ b: Words) -> Words { abacus_multiply_high(a, b) }
 
   @inline(__always) static func shiftLeft(_ a: Words, _ bits: Int32) -> Words { abacus_shift_left(a, bits) }

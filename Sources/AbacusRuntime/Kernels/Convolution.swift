@@ -8,9 +8,14 @@ import CAbacus
 /// it lies.
 @c(abacus_run_convolution)
 public func runConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
-  unsafe convolution(Invocation(call))
+  let call = unsafe Invocation(call)
+  #if ABACUS_MVE
+  if convolveOnVectors(call) { return }
+  #endif
+  convolution(call)
 }
 
+@inline(never)
 private func convolution(_ call: Invocation) {
   let parameters = call.parameters(ConvolutionParameters.self)
   let inputRecord = call.tensor(Operands.input)
@@ -26,12 +31,7 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
-  #if ABACUS_MVE
-  if VectorProduct.suits(product, channels: channels / groups) {
-    return convolveVectors(
-      call, product, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), groups: groups)
-  }
-  #elseif ABACUS_DSP
+  #if ABACUS_DSP
   if groups == 1 && call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     if !geometry.isPointwise {
       return convolvePaired(

@@ -42,13 +42,25 @@ public func projectPairsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe projectPairs(Invocation(call), Int16.self)
 }
 
+#if ABACUS_MVE
+private typealias ProjectedElement = VectorElement
+#else
+private typealias ProjectedElement = ProductElement
+#endif
+
 /// Any layout of weights.
 @inline(never)
-private func projectRows<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+private func projectRows<Source: ProjectedElement>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
+  #if ABACUS_MVE
+  if let projection = VectorProjection<Source>(call, weights, channelCount: record.extent(0)) {
+    let first = (call.units.lowerBound &- call.origin(Operands.input)) &* depth
+    return projection.run(call, input.dropping(first))
+  }
+  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
@@ -100,7 +112,7 @@ private func projectPairs<Source: WidenedElement>(_ call: Invocation, _: Source.
   }
 }
 #else
-private func projectPairs<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+private func projectPairs<Source: ProjectedElement>(_ call: Invocation, _: Source.Type) {
   projectRows(call, Source.self)
 }
 #endif

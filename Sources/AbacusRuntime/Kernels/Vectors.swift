@@ -66,6 +66,64 @@ extension Elements where Element == Int32 {
   }
 }
 
+extension Elements where Element == Int16 {
+  /// Four elements, widened.
+  @inline(__always)
+  var words: SIMD4<Int32> {
+    assert(limit >= 4)
+    return unsafe abacus_load_half_words(base)
+  }
+}
+
+extension MutableElements where Element == Int16 {
+  /// The lower half of each word.
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>) { unsafe abacus_store_half_words(base, words) }
+}
+
+extension MutableElements {
+  /// The elements from `start` on, which may lie beyond the end where none of them is used.
+  @inline(__always)
+  func skipping(_ start: Int) -> MutableElements {
+    unsafe MutableElements(base: base + start, count: limit &- start)
+  }
+}
+
+/// What products with int8 weights take as many of as a vector holds.
+protocol VectorElement: ProductElement {
+  associatedtype Vector
+  static var lanes: Int { get }
+  static func mask(_ left: Int) -> UInt16
+  static func vector(_ elements: Elements<Self>, _ mask: UInt16) -> Vector
+  static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> Vector
+  /// Products, added to a sum.
+  static func sum(_ sum: Int32, _ a: Vector, _ b: Vector, _ mask: UInt16) -> Int32
+}
+
+extension Int8: VectorElement {
+  @inline(__always) static var lanes: Int { 16 }
+  @inline(__always) static func mask(_ left: Int) -> UInt16 { abacus_byte_lanes(UInt32(truncatingIfNeeded: left)) }
+  @inline(__always) static func vector(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> { elements.bytes(mask) }
+  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> { elements.bytes(mask) }
+  @inline(__always) static func sum(_ sum: Int32, _ a: SIMD16<Int8>, _ b: SIMD16<Int8>, _ mask: UInt16) -> Int32 {
+    abacus_add_products(sum, a, b, mask)
+  }
+}
+
+extension Int16: VectorElement {
+  @inline(__always) static var lanes: Int { 8 }
+  @inline(__always) static func mask(_ left: Int) -> UInt16 { abacus_half_lanes(UInt32(truncatingIfNeeded: left)) }
+  @inline(__always) static func vector(_ elements: Elements<Int16>, _ mask: UInt16) -> SIMD8<Int16> {
+    unsafe abacus_load_whole_halves(elements.base, mask)
+  }
+  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD8<Int16> {
+    unsafe abacus_load_some_halves(elements.base, mask)
+  }
+  @inline(__always) static func sum(_ sum: Int32, _ a: SIMD8<Int16>, _ b: SIMD8<Int16>, _ mask: UInt16) -> Int32 {
+    abacus_add_half_products(sum, a, b, mask)
+  }
+}
+
 extension MutableElements where Element == Int8 {
   @inline(__always)
   func store(_ bytes: SIMD16<Int8>, _ lanes: UInt16) { unsafe abacus_store_bytes(base, bytes, lanes) }
@@ -90,12 +148,6 @@ extension MutableElements where Element == Int8 {
   /// What follows sixteen elements; beyond the end after the last.
   @inline(__always)
   var next: MutableElements { skipping(16) }
-
-  /// The elements from `start` on, which may lie beyond the end where none of them is used.
-  @inline(__always)
-  func skipping(_ start: Int) -> MutableElements {
-    unsafe MutableElements(base: base + start, count: limit &- start)
-  }
 
   /// Copies elements.
   @inline(__always)

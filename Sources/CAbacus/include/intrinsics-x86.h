@@ -64,7 +64,7 @@ ABACUS_INTRINSIC abacus_words abacus_add(abacus_words a, abacus_words b) { retur
 ABACUS_INTRINSIC abacus_words abacus_subtract(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_sub_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_minimum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_min_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
 ABACUS_INTRINSIC abacus_words abacus_maximum(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_max_epi32(ABACUS_BITS(a), ABACUS_BITS(b))); }
-ABACUS_INTRINSIC abacus_words abacus_shift_right(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sra_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
+ABACUS_INTRINSIC abacus_words abacus_shift_lanes_right(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sra_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
 ABACUS_INTRINSIC abacus_words abacus_shift_left(abacus_words a, int32_t bits) { return ABACUS_WORDS(_mm512_sll_epi32(ABACUS_BITS(a), _mm_cvtsi32_si128(bits))); }
 /* High words of products. */
 ABACUS_INTRINSIC abacus_words abacus_multiply_high(abacus_words a, abacus_words b) { return ABACUS_WORDS(_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(_mm512_mul_epi32(ABACUS_BITS(a), ABACUS_BITS(b)), 32), _mm512_mul_epi32(_mm512_srli_epi64(ABACUS_BITS(a), 32), _mm512_srli_epi64(ABACUS_BITS(b), 32)))); }
