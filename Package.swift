@@ -11,14 +11,21 @@ let board = Context.environment["ABACUS_BOARD"]
 
 let runtimeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
-// Hosts have inner loops for several sets of vector instructions, each in a module compiled for its set;
-// a session chooses when it is opened. Boards know theirs when they are compiled (toolset.json).
+// 64-bit CPUs have inner loops for several sets of vector instructions, each in a module compiled for its set;
+// a session chooses when it is opened. Microcontrollers know theirs when they are compiled (toolset.json).
 var vectorSets: [String: [String]] = [:]
-if board == nil || board == "linux" {
-  #if arch(x86_64)
-  vectorSets = ["AbacusVNNI": ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "bmi2"]]
-  #endif
+let isHost = board == nil || board == "linux"
+#if arch(x86_64)
+if isHost {
+  vectorSets = [
+    "AbacusAVX2": ["-mavx2"],
+    "AbacusVNNI": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mbmi2"],
+  ]
 }
+#elseif arch(arm64)
+if isHost { vectorSets = ["AbacusSDOT": ["-march=armv8.2-a+dotprod"]] }
+#endif
+if board == "aarch64-virt" { vectorSets = ["AbacusSDOT": ["-march=armv8.2-a+dotprod"]] }
 
 var products: [Product] = []
 var dependencies: [Package.Dependency] = []
@@ -39,7 +46,7 @@ for (name, features) in vectorSets {
   targets.append(
     .target(
       name: name, dependencies: ["CAbacus", "AbacusVectors"],
-      swiftSettings: runtimeSettings + [.unsafeFlags(features.flatMap { ["-Xcc", "-m\($0)"] })]))
+      swiftSettings: runtimeSettings + [.unsafeFlags(features.flatMap { ["-Xcc", $0] })]))
 }
 
 if let board {

@@ -40,7 +40,8 @@ public final class Model {
   /// - Parameters:
   ///   - blob: the bytes of a packed model.
   ///   - arenaBytes: size of the arena; what the blob asks for unless given.
-  public init(_ blob: [UInt8], arenaBytes: Int? = nil) throws(Status) {
+  ///   - vectors: which inner loops run, of those that this CPU has; the fastest unless given.
+  public init(_ blob: [UInt8], arenaBytes: Int? = nil, vectors: VectorInstructions? = nil) throws(Status) {
     self.blob = GuardedMemory(copying: blob)
     requirements = try Model.requirements(of: self.blob)
     arena = GuardedMemory(bytes: arenaBytes ?? requirements.arenaBytes)
@@ -48,6 +49,10 @@ public final class Model {
     unsafe session.initialize(to: abacus_session())
     try unsafe check(
       abacus_open(session, self.blob.base, self.blob.bytes, arena.base, arena.bytes))
+    if let vectors {
+      guard vectors.isHere else { throw .badArgument }
+      unsafe UnsafeMutableRawPointer(session).assumingMemoryBound(to: Session.self).pointee.vectors = vectors
+    }
     for index in 0..<requirements.inputCount { inputs.append(try unsafe boundary(abacus_input, index)) }
     for index in 0..<requirements.outputCount { outputs.append(try unsafe boundary(abacus_output, index)) }
   }

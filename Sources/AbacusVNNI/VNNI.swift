@@ -18,10 +18,10 @@ enum VNNI: VectorSet {
   @inline(__always) static func subtract(_ a: Words, _ b: Words) -> Words { abacus_subtract(a, b) }
   @inline(__always) static func minimum(_ a: Words, _ b: Words) -> Words { abacus_minimum(a, b) }
   @inline(__always) static func maximum(_ a: Words, _ b: Words) -> Words { abacus_maximum(a, b) }
-  @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_lanes_right(a, bits) }
+  @inline(__always) static func shiftRight(_ a: Words, _ bits: Int32) -> Words { abacus_shift_words_right(a, bits) }
   @inline(__always) static func multiplyHigh(_ a: Words, _ b: Words) -> Words { abacus_multiply_high(a, b) }
 
-  @inline(__always) static func shiftLeft(_ a: Words, _ bits: Int32) -> Words { abacus_shift_left(a, bits) }
+  @inline(__always) static func shiftLeft(_ a: Words, _ bits: Int32) -> Words { abacus_shift_words_left(a, bits) }
 
   @inline(__always)
   static func sumsHigh(
@@ -71,6 +71,8 @@ enum VNNI: VectorSet {
     unsafe abacus_store_bytes(to, abacus_splat_byte(value), UInt32(truncatingIfNeeded: count))
   }
 
+  @inline(__always) static func store(_ a: Words, _ to: UnsafeMutablePointer<Int32>) { unsafe abacus_store_words(to, a) }
+
   // MARK: Products in quads: rows are signed, and weights have 128 added
 
   @inline(__always) static func weights(_ from: UnsafePointer<Int8>) -> Weights { unsafe abacus_unsigned(abacus_load(from)) }
@@ -84,7 +86,7 @@ enum VNNI: VectorSet {
 
   @inline(__always)
   static func addSurplus(_ sums: Words, _ from: UnsafePointer<Int8>, _ count: Int) -> Words {
-    unsafe abacus_add_quads(sums, abacus_splat(Int32(bitPattern: 0x8080_8080)), elements(from, count))
+    unsafe abacus_add_quads(sums, abacus_splat(Int32(bitPattern: 0x8080_8080)), abacus_load_bytes(from, UInt32(truncatingIfNeeded: count)))
   }
 
   @inline(__always)
@@ -152,6 +154,12 @@ enum VNNI: VectorSet {
     unsafe count == 32 ? abacus_load_halves(from) : abacus_load_first_halves(from, UInt32(truncatingIfNeeded: count))
   }
 
+  @inline(__always)
+  static func halves(_ from: UnsafePointer<Int16>, _ count: Int) -> Halves {
+    unsafe count == 32 ? abacus_load(from) : abacus_load_first_shorts(from, UInt32(truncatingIfNeeded: count))
+  }
+
+  @inline(__always) static func addHalves(_ sums: Words, _ x: Halves, _ w: Halves) -> Words { abacus_add_pairs(sums, x, w) }
   @inline(__always) static var noHalves: Halves { splat(0) }
 
   @inline(__always)
@@ -194,6 +202,12 @@ public func blockProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe 
 
 @c(abacus_vnni_row_product)
 public func rowProduct(_ product: UnsafePointer<abacus_row_product>) { unsafe RowProduct<VNNI, 4>(product).run() }
+
+@c(abacus_vnni_sums_of_bytes)
+public func sumsOfBytes(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<VNNI, 4>(row).ofBytes() }
+
+@c(abacus_vnni_sums_of_halves)
+public func sumsOfHalves(_ row: UnsafePointer<abacus_row_sums>) { unsafe RowSums<VNNI, 4>(row).ofHalves() }
 
 @c(abacus_vnni_depthwise_row)
 public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe convolve(row, VNNI.self) }

@@ -8,22 +8,13 @@ import CAbacus
 public func multiply<Set: VectorSet>(_ p: UnsafePointer<abacus_row_product>, _: Set.Type) {
   let product = unsafe BlockProduct<Set>(p)
   var row = 0
-  while row < product.rowCount {
-    let left = product.rowCount &- row
-    if left >= 8 && product.channelCount <= Set.lanes {
-      product.eight(row)
-      row = row &+ 8
-    } else if left >= 4 {
-      product.four(row)
-      row = row &+ 4
-    } else if left >= 2 {
-      product.two(row)
-      row = row &+ 2
-    } else {
-      product.one(row)
-      row = row &+ 1
-    }
+  if product.channelCount <= Set.lanes { row = product.eights() }
+  row = product.fours(row)
+  if product.rowCount &- row >= 2 {
+    product.two(row)
+    row = row &+ 2
   }
+  if row < product.rowCount { product.one(row) }
 }
 
 @usableFromInline
@@ -39,27 +30,49 @@ struct BlockProduct<Set: VectorSet> {
   @inlinable var rowCount: Int { @inline(__always) get { unsafe p.pointee.row_count } }
   @inlinable var channelCount: Int { @inline(__always) get { unsafe p.pointee.channel_count } }
 
-  /// Eight rows by one vector of channels, which is all there are.
+  @inlinable @inline(__always)
+  var stage: VectorStage<Set> {
+    unsafe VectorStage(
+      shift: p.pointee.shift, zeroPoint: p.pointee.zero_point, low: p.pointee.low, high: p.pointee.high)
+  }
+
+  /// Eight rows at a time by one vector of channels, which is all there are. What is left in the end is
+  /// multiplied together with rows before it, once more. Returns the row after the last.
   @inlinable @inline(never)
-  func eight(_ row: Int) { unsafe Tile<Set, 8, 1, 1>(p, row, 0).run(surpluses(row)) }
+  func eights() -> Int {
+    if rowCount < 8 { return 0 }
+    let stage = self.stage
+    var row = 0
+    while true {
+      unsafe Tile<Set, 8, 1, 1>(p, row, 0).run(surpluses(row), stage)
+      if row &+ 8 == rowCount { return rowCount }
+      row = min(row &+ 8, rowCount &- 8)
+    }
+  }
 
   @inlinable @inline(never)
-  func four(_ row: Int) {
-    let surplus: InlineArray<4, Set.Words> = surpluses(row)
-    var channel = 0
-    while channel < channelCount {
-      let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
-      if vectors >= 4 {
-        unsafe Tile<Set, 4, 4, 1>(p, row, channel).run(surplus)
-        channel = channel &+ 4 &* Set.lanes
-      } else if vectors >= 2 {
-        unsafe Tile<Set, 4, 2, 1>(p, row, channel).run(surplus)
-        channel = channel &+ 2 &* Set.lanes
-      } else {
-        unsafe Tile<Set, 4, 1, 2>(p, row, channel).run(surplus)
-        channel = channel &+ Set.lanes
+  func fours(_ first: Int) -> Int {
+    let stage = self.stage
+    var row = first
+    while rowCount &- row >= 4 {
+      let surplus: InlineArray<4, Set.Words> = surpluses(row)
+      var channel = 0
+      while channel < channelCount {
+        let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
+        if vectors >= 4 {
+          unsafe Tile<Set, 4, 4, 1>(p, row, channel).run(surplus, stage)
+          channel = channel &+ 4 &* Set.lanes
+        } else if vectors >= 2 {
+          unsafe Tile<Set, 4, 2, 1>(p, row, channel).run(surplus, stage)
+          channel = channel &+ 2 &* Set.lanes
+        } else {
+          unsafe Tile<Set, 4, 1, 2>(p, row, channel).run(surplus, stage)
+          channel = channel &+ Set.lanes
+        }
       }
+      row = row &+ 4
     }
+    return row
   }
 
   @inlinable @inline(never)
@@ -69,13 +82,13 @@ struct BlockProduct<Set: VectorSet> {
     while channel < channelCount {
       let vectors = min(vectorsLeft(channel), Set.vectorsOfFourRows)
       if vectors >= 4 {
-        unsafe Tile<Set, 2, 4, 1>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 4, 1>(p, row, channel).run(surplus, stage)
         channel = channel &+ 4 &* Set.lanes
       } else if vectors >= 2 {
-        unsafe Tile<Set, 2, 2, 2>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 2, 2>(p, row, channel).run(surplus, stage)
         channel = channel &+ 2 &* Set.lanes
       } else {
-        unsafe Tile<Set, 2, 1, 4>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 2, 1, 4>(p, row, channel).run(surplus, stage)
         channel = channel &+ Set.lanes
       }
     }
@@ -88,13 +101,13 @@ struct BlockProduct<Set: VectorSet> {
     while channel < channelCount {
       let vectors = min(vectorsLeft(channel), Set.vectorsOfOneRow)
       if vectors >= 8 {
-        unsafe Tile<Set, 1, 8, 1>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 8, 1>(p, row, channel).run(surplus, stage)
         channel = channel &+ 8 &* Set.lanes
       } else if vectors >= 4 {
-        unsafe Tile<Set, 1, 4, 2>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 4, 2>(p, row, channel).run(surplus, stage)
         channel = channel &+ 4 &* Set.lanes
       } else {
-        unsafe Tile<Set, 1, 1, 4>(p, row, channel).run(surplus)
+        unsafe Tile<Set, 1, 1, 4>(p, row, channel).run(surplus, stage)
         channel = channel &+ Set.lanes
       }
     }
@@ -152,7 +165,7 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int, let chains: Int> {
   }
 
   @inlinable @inline(__always)
-  func run(_ surplus: InlineArray<rows, Set.Words>) {
+  func run(_ surplus: InlineArray<rows, Set.Words>, _ stage: VectorStage<Set>) {
     var sums = InlineArray<chains, Sums>(repeating: InlineArray(repeating: InlineArray(repeating: Set.splat(0))))
     let stride = unsafe p.pointee.row_stride
     let length = unsafe p.pointee.part_length
@@ -184,7 +197,7 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int, let chains: Int> {
         unrolled(vectors) { v in total[r][v] = Set.add(total[r][v], sums[chain &+ 1][r][v]) }
       }
     }
-    finish(total, surplus)
+    finish(total, surplus, stage)
   }
 
   /// Four elements of each row.
@@ -208,9 +221,7 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int, let chains: Int> {
   }
 
   @inlinable @inline(__always)
-  func finish(_ sums: Sums, _ surplus: InlineArray<rows, Set.Words>) {
-    let stage = unsafe VectorStage<Set>(
-      shift: p.pointee.shift, zeroPoint: p.pointee.zero_point, low: p.pointee.low, high: p.pointee.high)
+  func finish(_ sums: Sums, _ surplus: InlineArray<rows, Set.Words>, _ stage: VectorStage<Set>) {
     let channelCount = unsafe p.pointee.channel_count
     unrolled(vectors) { v in
       let n = channel &+ v &* Set.lanes
@@ -219,7 +230,7 @@ struct Tile<Set: VectorSet, let rows: Int, let vectors: Int, let chains: Int> {
       unrolled(rows) { r in
         let accumulators = Set.add(sums[r][v], Set.subtract(constants.bias, surplus[r]))
         let value = stage.apply(accumulators, constants.multiplier)
-        unsafe Set.store(value, p.pointee.output + ((row &+ r) &* channelCount &+ n), count)
+        unsafe Set.store(value, p.pointee.output + ((row &+ r) &* p.pointee.output_stride &+ n), count)
       }
     }
   }

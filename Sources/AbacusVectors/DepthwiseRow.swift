@@ -67,28 +67,73 @@ struct DepthwiseChannels<Set: VectorSet> {
   @inlinable @inline(never)
   func window() {
     let constants = unsafe Set.pairConstants(p.pointee.channels + 2 &* channel, count)
-    let taps = unsafe p.pointee.height &* p.pointee.width
+    let stage = self.stage
+    let rowsAreInside = unsafe p.pointee.first_row >= 0
+      && p.pointee.first_row &+ (p.pointee.height &- 1) &* p.pointee.row_step < p.pointee.row_count
+    let columns = columnsInside
     var pixel = 0
     while unsafe pixel < p.pointee.pixel_count {
-      var sums = constants.bias
-      var at = TapPlace(row: 0, column: 0)
-      var tap = 0
-      while tap < taps {
-        let (first, firstWeights) = (element(at, pixel), weights(tap))
-        unsafe at.advance(p.pointee.width)
-        if tap &+ 1 == taps {
-          let nothing = Set.noHalves
-          sums = Set.addPairs(sums, Set.interleave(first, nothing), Set.interleave(firstWeights, nothing))
-        } else {
-          sums = Set.addPairs(
-            sums, Set.interleave(first, element(at, pixel)), Set.interleave(firstWeights, weights(tap &+ 1)))
-          unsafe at.advance(p.pointee.width)
-        }
-        tap = tap &+ 2
-      }
+      let isInside = rowsAreInside && columns.contains(pixel)
+      let sums = isInside ? insideSums(constants.bias, pixel) : clippedSums(constants.bias, pixel)
       store(sums, constants.multiplier, stage, pixel)
       pixel = pixel &+ 1
     }
+  }
+
+  /// Every tap is inside the image.
+  @inlinable @inline(__always)
+  func insideSums(_ bias: ChannelPair<Set>, _ pixel: Int) -> ChannelPair<Set> {
+    var sums = bias
+    let channelCount = unsafe p.pointee.channel_count
+    let width = unsafe p.pointee.width
+    let step = unsafe p.pointee.column_step &* channelCount
+    let rowStep = unsafe p.pointee.row_step &* p.pointee.image_width &* channelCount &- width &* step
+    var x = unsafe address(TapPlace(row: 0, column: 0), pixel)
+    var w = unsafe p.pointee.weights + channel
+    var (left, column) = unsafe (p.pointee.height &* width, 0)
+    func next() {
+      unsafe x = x + step
+      unsafe w = w + channelCount
+      column = column &+ 1
+      if column == width {
+        unsafe x = x + rowStep
+        column = 0
+      }
+    }
+    while left >= 2 {
+      let (first, firstWeights) = unsafe (Set.halves(x, count), Set.halves(w, count))
+      next()
+      let (second, secondWeights) = unsafe (Set.halves(x, count), Set.halves(w, count))
+      next()
+      sums = Set.addPairs(sums, Set.interleave(first, second), Set.interleave(firstWeights, secondWeights))
+      left = left &- 2
+    }
+    if left == 1 {
+      let (last, weights) = unsafe (Set.halves(x, count), Set.halves(w, count))
+      sums = Set.addPairs(sums, Set.interleave(last, Set.noHalves), Set.interleave(weights, Set.noHalves))
+    }
+    return sums
+  }
+
+  /// Some taps read padding.
+  @inlinable @inline(__always)
+  func clippedSums(_ bias: ChannelPair<Set>, _ pixel: Int) -> ChannelPair<Set> {
+    var sums = bias
+    let taps = unsafe p.pointee.height &* p.pointee.width
+    var at = TapPlace(row: 0, column: 0)
+    var tap = 0
+    while tap < taps {
+      let (first, firstWeights) = (element(at, pixel), weights(tap))
+      unsafe at.advance(p.pointee.width)
+      var (second, secondWeights) = (Set.noHalves, Set.noHalves)
+      if tap &+ 1 < taps {
+        (second, secondWeights) = (element(at, pixel), weights(tap &+ 1))
+        unsafe at.advance(p.pointee.width)
+      }
+      sums = Set.addPairs(sums, Set.interleave(first, second), Set.interleave(firstWeights, secondWeights))
+      tap = tap &+ 2
+    }
+    return sums
   }
 
   /// What a tap of a pixel reads.

@@ -82,7 +82,7 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
       let accumulators = Set.add(Set.total(sums), Set.subtract(constants.bias, surplus))
       let bytes = Set.bytes(stage.apply(accumulators, constants.multiplier))
       for g in 0..<groups where g < count {
-        unsafe store(bytes[g], p.pointee.output + ((row &+ g) &* channelCount &+ channel), channelsHere)
+        unsafe store(bytes[g], p.pointee.output + ((row &+ g) &* p.pointee.output_stride &+ channel), channelsHere)
       }
       channel = channel &+ 4
     }
@@ -130,7 +130,7 @@ public struct RowProduct<Set: VectorSet, let groups: Int> {
       let accumulators = Set.add(Set.total(sums), Set.subtract(constants.bias, surplus))
       unsafe Set.store(
         stage.apply(accumulators, constants.multiplier),
-        p.pointee.output + (row &* channelCount &+ channel), channelsHere)
+        p.pointee.output + (row &* p.pointee.output_stride &+ channel), channelsHere)
       channel = channel &+ Set.lanes
     }
   }

@@ -32,6 +32,8 @@ public protocol VectorSet {
   static func widened(_ from: UnsafePointer<Int8>, _ count: Int) -> Words
   /// The lowest bytes of the first `count` words.
   static func store(_ a: Words, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
+  /// All words.
+  static func store(_ a: Words, _ to: UnsafeMutablePointer<Int32>)
   /// Bias and multiplier of the first `count` channels.
   static func constants(_ from: UnsafePointer<Int32>, _ count: Int) -> ChannelConstants<Self>
 
@@ -79,6 +81,9 @@ public protocol VectorSet {
   associatedtype Halves
   /// So many channels; fewer than `2 * lanes` at the end.
   static func halves(_ from: UnsafePointer<Int8>, _ count: Int) -> Halves
+  static func halves(_ from: UnsafePointer<Int16>, _ count: Int) -> Halves
+  /// Adds products of halves to any lanes of the sums.
+  static func addHalves(_ sums: Words, _ x: Halves, _ w: Halves) -> Words
   static var noHalves: Halves { get }
   /// Two halves of each channel.
   associatedtype HalfPairs

@@ -45,17 +45,13 @@ struct Pack: ParsableCommand {
     help: ArgumentHelp(
       "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7); quads, for x86-64 and AArch64. Every CPU runs all.",
       valueName: "layout"))
-  var layout = Layout.rows
+  var layout = PackOptions.WeightOrder.rows
 
   @Flag(help: "Leave out names and metadata.")
   var strip = false
 
   @Flag(help: "Print the summary as JSON.")
   var json = false
-
-  enum Layout: String, ExpressibleByArgument, CaseIterable {
-    case rows, pairs, quads
-  }
 
   func validate() throws {
     guard (1...4096).contains(rowsInLoop ?? 1) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
@@ -78,8 +74,7 @@ struct Pack: ParsableCommand {
   private func pack(_ graph: Graph) throws -> PackedModel {
     var options = PackOptions()
     options.strip = strip
-    options.pairsChannels = layout == .pairs
-    if layout == .quads { (options.blockRows, options.blockColumns) = PackOptions.quads }
+    options.weightOrder = layout
     options.rowsInLoop = rowsInLoop
     options.exposed = expose
     if let labels {
@@ -136,3 +131,5 @@ struct Pack: ParsableCommand {
     }
   }
 }
+
+extension PackOptions.WeightOrder: ExpressibleByArgument {}

@@ -102,6 +102,7 @@ public struct FirmwareBuilder: Sendable {
   private func sourceFingerprint() throws(PackError) -> String {
     let roots = [
       "Package.swift", "Sources/CAbacus", "Sources/AbacusFormat", "Sources/AbacusRuntime", "Sources/AbacusDispatch",
+      "Sources/AbacusVectors", "Sources/AbacusSDOT",
       "Targets/common", "Targets/firmware", "Targets/\(board.name)",
     ]
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -79,9 +79,9 @@ private func addDense(_ call: Invocation) {
   for unit in call.units {
     let start = p.start(of: unit)
     let target = output.dropping(unit &* length)
-    #if arch(x86_64)
+    #if arch(x86_64) || arch(arm64)
     if call.vectors != .common {
-      sum.runVectors(a.dropping(start.a), b.dropping(start.b), target, length)
+      sum.run(call.vectors, a.dropping(start.a), b.dropping(start.b), target, length)
       continue
     }
     #endif

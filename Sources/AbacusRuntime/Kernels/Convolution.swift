@@ -44,7 +44,7 @@ private func convolution(_ call: Invocation) {
       call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
       channels: channels, to: &sink, row: first)
   }
-  #elseif arch(x86_64)
+  #elseif arch(x86_64) || arch(arm64)
   if groups == 1, let rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0 || !geometry.isPointwise
   {
@@ -118,7 +118,7 @@ private func multiplyPixels(
   }
 }
 
-#if arch(x86_64)
+#if arch(x86_64) || arch(arm64)
 /// Convolution on vectors: windows inside the image are read as they lie, others are gathered, some at a time.
 private func convolveVectors(
   _ call: Invocation, _ rows: VectorRows, _ geometry: WindowGeometry, depth: Int, fill: Int8
@@ -142,7 +142,12 @@ private func convolveVectors(
     let y = unit % geometry.outputHeight
     let target = output.dropping(unit &* geometry.outputWidth &* channels)
     let direct = geometry.isInsideRows(y) ? inside : 0..<0
-    windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
+    if direct.count &+ 2 == geometry.outputWidth && direct.lowerBound == 1 {
+      windows.multiplyEnds(image, y: y, &rows, target)
+    } else {
+      windows.multiply(image, y: y, 0..<direct.lowerBound, &rows, target)
+      windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
+    }
     if !direct.isEmpty {
       let first = geometry.inputRow(y, 0) &* geometry.inputWidth &+ geometry.inputColumn(direct.lowerBound, 0)
       rows.multiply(
@@ -151,7 +156,6 @@ private func convolveVectors(
         partStride: geometry.dilationHeight &* geometry.inputWidth &* geometry.channels,
         to: target.dropping(direct.lowerBound &* channels))
     }
-    windows.multiply(image, y: y, direct.upperBound..<geometry.outputWidth, &rows, target)
   }
 }
 #endif

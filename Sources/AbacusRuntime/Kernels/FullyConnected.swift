@@ -33,7 +33,7 @@ private func fullyConnected(_ call: Invocation) {
       call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
       row: first &- call.origin(Operands.output))
   }
-  #elseif arch(x86_64)
+  #elseif arch(x86_64) || arch(arm64)
   if var rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0
   {

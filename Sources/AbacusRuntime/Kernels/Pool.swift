@@ -92,10 +92,10 @@ private func averagePool(_ call: Invocation) {
         averageVectors(geometry, taps, image, p.stage, offset: offset, multiplier: multiplier, target)
         continue
       }
-      #elseif arch(x86_64)
+      #elseif arch(x86_64) || arch(arm64)
       if call.vectors != .common && p.stage.shift > 32 {
-        averageVectors(
-          image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
+        average(
+          call.vectors, image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
           height: taps.rows.count, width: taps.columns.count, rowStride: geometry.inputWidth &* geometry.channels,
           channels: geometry.channels, offset: offset, multiplier: multiplier, p.stage, target)
         continue

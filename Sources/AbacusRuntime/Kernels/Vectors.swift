@@ -205,3 +205,61 @@ extension OutputStage {
   }
 }
 #endif
+
+#if ABACUS_LONG
+import CAbacus
+
+extension Elements where Element == Int32 {
+  /// The first four, behind which this view begins then.
+  @inline(__always)
+  mutating func takeFour() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four(&next)
+    unsafe self = Elements(base: next, count: limit &- 4)
+    return words
+  }
+}
+
+extension Elements where Element == Int8 {
+  /// These bytes as words; they begin at one.
+  @inline(__always)
+  var words: Elements<UInt32> {
+    unsafe Elements<UInt32>(base: UnsafeRawPointer(base).assumingMemoryBound(to: UInt32.self), count: limit / 4)
+  }
+}
+#endif
+
+#if ABACUS_THUMB
+import CAbacus
+
+// Loops that compilers find no registers for (thumb.h).
+
+extension Elements where Element == Int32 {
+  /// Sums of these words of lanes times two channels.
+  @inline(__always)
+  func laneSums(to end: Elements, _ weights: Elements<Int8>, bias: Int32) -> abacus_lane_sums {
+    unsafe abacus_add_rows(
+      base, end.base, UnsafeRawPointer(weights.base).assumingMemoryBound(to: UInt32.self), bias)
+  }
+}
+
+extension Elements where Element == Int8 {
+  /// Sums of every second one of the first `count` elements times two pairs of channels.
+  @inline(__always)
+  func fourSums(_ w: Elements<Int8>, _ v: Elements<Int8>, count: Int) -> abacus_four_sums {
+    unsafe abacus_add_row(
+      base + count, w.base + count, w.base + count + 1, v.base + count, v.base + count + 1,
+      -Int32(truncatingIfNeeded: count))
+  }
+}
+
+extension MutableElements where Element == Int32 {
+  /// The bytes of these words.
+  @inline(__always)
+  var bytes: MutableElements<Int8> {
+    unsafe MutableElements<Int8>(
+      base: UnsafeMutableRawPointer(base).assumingMemoryBound(to: Int8.self), count: 4 &* limit)
+  }
+}
+#endif

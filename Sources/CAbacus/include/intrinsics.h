@@ -15,7 +15,7 @@
 ABACUS_INTRINSIC int64_t abacus_widen(int32_t x) { return x; }
 
 /* To the right by less than 32 bits, of which the compiler need not be made sure. */
-ABACUS_INTRINSIC int32_t abacus_shift_right(int32_t x, int32_t bits) { return x >> bits; }
+ABACUS_INTRINSIC int32_t abacus_word_right(int32_t x, int32_t bits) { return x >> bits; }
 
 /* One SMULL, MULH + MUL or IMUL. */
 ABACUS_INTRINSIC int64_t abacus_multiply_wide(int32_t a, int32_t b) { return (int64_t)a * b; }
@@ -29,18 +29,45 @@ ABACUS_INTRINSIC int32_t abacus_saturate_byte(int32_t x) { return x < -128 ? -12
 ABACUS_INTRINSIC int32_t abacus_saturate_half(int32_t x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
 #endif
 
+#if defined(__ARM_ARCH_7M__)
+/* LDM: four words, and the address moves on behind them. It wants ascending registers, so they are named. */
+typedef struct { int32_t a, b, c, d; } abacus_four_words;
+ABACUS_INTRINSIC abacus_four_words abacus_load_four(const int32_t *_Nonnull *_Nonnull from) { register int32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"), d __asm__("r6"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
+#endif
+
 #if defined(__ARM_FEATURE_DSP)
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
 ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
-/* SMLABT, SMLATB: the bottom halfword of one times the top halfword of the other, added to a sum. */
+/* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_multiply_add_bottoms(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabb((int32_t)a, (int32_t)b, sum); }
+ABACUS_INTRINSIC int32_t abacus_multiply_add_tops(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_bottom_top(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlabt((int32_t)a, (int32_t)b, sum); }
 ABACUS_INTRINSIC int32_t abacus_multiply_add_top_bottom(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlatb((int32_t)a, (int32_t)b, sum); }
-/* LDM: three words, and the address moves on behind them. It wants ascending registers, so they are named. */
+/* LDM: words, behind which the address then is, but for the one that peeks. It wants ascending registers, so they are
+   named. */
 typedef struct { uint32_t a, b, c; } abacus_three_words;
+typedef struct { uint32_t a, b, c, d; } abacus_four_words;
 ABACUS_INTRINSIC abacus_three_words abacus_load_three(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"); __asm__ volatile("ldmia %0!, {%1, %2, %3}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c) : : "memory"); return (abacus_three_words){a, b, c}; }
+ABACUS_INTRINSIC abacus_three_words abacus_peek_three(const uint32_t *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"); __asm__ volatile("ldm %3, {%0, %1, %2}" : "=r"(a), "=r"(b), "=r"(c) : "r"(from) : "memory"); return (abacus_three_words){a, b, c}; }
+ABACUS_INTRINSIC abacus_four_words abacus_load_four(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r3"), b __asm__("r4"), c __asm__("r5"), d __asm__("r6"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
+ABACUS_INTRINSIC abacus_four_words abacus_load_four_weights(const uint32_t *_Nonnull *_Nonnull from) { register uint32_t a __asm__("r8"), b __asm__("r9"), c __asm__("r11"), d __asm__("r12"); __asm__ volatile("ldmia %0!, {%1, %2, %3, %4}" : "+r"(*from), "=r"(a), "=r"(b), "=r"(c), "=r"(d) : : "memory"); return (abacus_four_words){a, b, c, d}; }
+/* Four elements of three rows (a, b, c) by two channels, added to six sums: LDRD of weights, LDM of elements, SXTB16 and
+   SMLAD. One statement, because it needs all of the 14 registers, and compilers that allocate them run out. */
+ABACUS_INTRINSIC void abacus_add_quad(int32_t *_Nonnull a0, int32_t *_Nonnull b0, int32_t *_Nonnull c0, int32_t *_Nonnull a1, int32_t *_Nonnull b1, int32_t *_Nonnull c1, const uint32_t *_Nonnull *_Nonnull x, const uint32_t *_Nonnull *_Nonnull w) {
+  __asm__ volatile(
+    "ldrd r6, r7, [%7], #8\n"
+    "ldmia %6!, {r3, r4, r5}\n"
+    "sxtb16 r12, r6\n" "smlad %0, r3, r12, %0\n" "smlad %1, r4, r12, %1\n" "smlad %2, r5, r12, %2\n"
+    "sxtb16 r6, r6, ror #8\n" "smlad %3, r3, r6, %3\n" "smlad %4, r4, r6, %4\n" "smlad %5, r5, r6, %5\n"
+    "ldmia %6!, {r3, r4, r5}\n"
+    "sxtb16 r12, r7\n" "smlad %0, r3, r12, %0\n" "smlad %1, r4, r12, %1\n" "smlad %2, r5, r12, %2\n"
+    "sxtb16 r7, r7, ror #8\n" "smlad %3, r3, r7, %3\n" "smlad %4, r4, r7, %4\n" "smlad %5, r5, r7, %5\n"
+    : "+r"(*a0), "+r"(*b0), "+r"(*c0), "+r"(*a1), "+r"(*b1), "+r"(*c1), "+r"(*x), "+r"(*w)
+    : : "r3", "r4", "r5", "r6", "r7", "r12", "memory");
+}
 #endif
 
 

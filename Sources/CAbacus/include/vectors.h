@@ -23,7 +23,8 @@ typedef struct abacus_row_product {
   const int8_t *weights;
   const int32_t *channels;                     /* bias and multiplier of each                        */
   intptr_t channel_count;
-  int8_t *output;                              /* [row_count, channel_count]                         */
+  int8_t *output;
+  intptr_t output_stride;                      /* from one row's channels to the next row's          */
   int32_t shift, zero_point, low, high;
 } abacus_row_product;
 
@@ -75,15 +76,28 @@ typedef struct abacus_window_gather {
   intptr_t patch_stride;
 } abacus_window_gather;
 
+/* Sums of products of one row, of bytes or halves, and up to 16 rows of weights. */
+typedef struct abacus_row_sums {
+  const int8_t *bytes;                         /* of these two, the one that the function says       */
+  const int16_t *halves;
+  const int8_t *weights;                       /* [channel_count, depth]                             */
+  intptr_t depth, channel_count;
+  int32_t *sums;                               /* 16 words, of which channel_count count             */
+} abacus_row_sums;
+
 #define ABACUS_VECTOR_LOOPS(set)                                                     \
   void abacus_##set##_row_product(const abacus_row_product *product);                \
   void abacus_##set##_block_product(const abacus_row_product *product);              \
+  void abacus_##set##_sums_of_bytes(const abacus_row_sums *row);                     \
+  void abacus_##set##_sums_of_halves(const abacus_row_sums *row);                    \
   void abacus_##set##_depthwise_row(const abacus_depthwise_row *row);                \
   void abacus_##set##_weighted_sum(const abacus_weighted_sum *sum);                  \
   void abacus_##set##_gather(const abacus_window_gather *windows);                   \
   void abacus_##set##_average(const abacus_pool_window *window)
 
+ABACUS_VECTOR_LOOPS(avx2);
 ABACUS_VECTOR_LOOPS(vnni);
+ABACUS_VECTOR_LOOPS(sdot);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

@@ -17,7 +17,7 @@ import Testing
       options.pairsChannels = board.wantsPairs || seed % 5 == 0
       let result = try emulator.run(blob: try Packer.pack(test.graph, options: options).blob, samples: [sample])
       #expect(result.outputs == [try host(sample)], "seed \(seed)")
-      #expect(result.stackBytes <= Int(Limits.stackBytes), "seed \(seed)")
+      #expect(result.stackBytes <= board.stackBytes, "seed \(seed)")
     }
   }
 
