@@ -35,6 +35,10 @@ extension Elements where Element == Int8 {
     return unsafe abacus_load_words(base)
   }
 
+  /// The same; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_byte_words(base, lanes) }
+
   /// The same, without sign.
   @inline(__always)
   var unsignedWords: SIMD4<Int32> {
@@ -51,6 +55,14 @@ extension Elements where Element == Int8 {
 }
 
 extension Elements where Element == Int32 {
+  /// Four words; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_words(base, lanes) }
+
+  /// Four words at offsets in bytes.
+  @inline(__always)
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_gather_words(base, offsets, lanes) }
+
   /// Eight words: those at even places and those at odd ones.
   @inline(__always)
   var pairs: (even: SIMD4<Int32>, odd: SIMD4<Int32>) {
@@ -67,6 +79,14 @@ extension Elements where Element == Int32 {
 }
 
 extension Elements where Element == Int16 {
+  /// Four elements, widened; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_half_words(base, lanes) }
+
+  /// Four elements at offsets in bytes.
+  @inline(__always)
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_gather_halves(base, offsets, lanes) }
+
   /// Four elements, widened.
   @inline(__always)
   var words: SIMD4<Int32> {
@@ -76,6 +96,9 @@ extension Elements where Element == Int16 {
 }
 
 extension MutableElements where Element == Int16 {
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>, _ lanes: UInt16) { unsafe abacus_store_some_half_words(base, words, lanes) }
+
   /// The lower half of each word.
   @inline(__always)
   func store(_ words: SIMD4<Int32>) { unsafe abacus_store_half_words(base, words) }
@@ -134,6 +157,9 @@ extension MutableElements where Element == Int8 {
   /// The lower byte of each halfword.
   @inline(__always)
   func store(_ halves: SIMD8<Int16>) { unsafe abacus_store_halves(base, halves) }
+
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>, _ lanes: UInt16) { unsafe abacus_store_some_byte_words(base, words, lanes) }
 
   /// The lowest byte of each word.
   @inline(__always)
