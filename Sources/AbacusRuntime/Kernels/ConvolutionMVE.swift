@@ -111,9 +111,10 @@ private struct WindowWalk {
     if x == geometry.outputWidth { endRow() }
   }
 
-  /// The same of a window that lies over a border: rows of taps are a run between columns of padding.
+  /// The same of a window that lies over a border: rows of taps are a run between columns of padding. Mutating, so
+  /// that it is called on no copy.
   @inline(never)
-  private func gatherClipped(_ fill: Int8, into patch: MutableElements<Int8>) {
+  private mutating func gatherClipped(_ fill: Int8, into patch: MutableElements<Int8>) {
     let left = geometry.inputColumn(x, 0)
     let before = min(max(0 &- left, 0), geometry.width)
     let inside = max(min(geometry.inputWidth &- left, geometry.width) &- before, 0) &* depth
