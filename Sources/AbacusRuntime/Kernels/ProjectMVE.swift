@@ -23,7 +23,8 @@ struct VectorProjection<Source: VectorElement> {
     let hasResidual = call.record.variant == ProjectVariant.residual.rawValue
     guard weights.isRowMajor, weights.groupStride == weights.depth, !call.has(Operands.shifts), channelCount >= 4,
       output != ElementType.int32.rawValue, hasResidual || call.record.variant == ProjectVariant.plain.rawValue,
-      !hasResidual || parameters.stage.shift <= 32 && call.tensor(Operands.second).elementType != ElementType.int32.rawValue
+      !hasResidual
+        || parameters.stage.shift <= 32 && call.tensor(Operands.second).elementType != ElementType.int32.rawValue
     else { return nil }
     stage = parameters.stage
     self.weights = weights.row(0)
@@ -101,9 +102,10 @@ struct VectorProjection<Source: VectorElement> {
       value = abacus_saturated_sum(
         abacus_saturated_left(high, 32 &- stage.shift), abacus_round_unsigned_right(low, stage.shift))
     }
-    let (low, high2) = (stage.low &- stage.zeroPoint, stage.high &- stage.zeroPoint)
-    let clamped = abacus_lesser_words(abacus_greater_words(value, SIMD4(repeating: low)), SIMD4(repeating: high2))
-    return clamped &+ SIMD4(repeating: stage.zeroPoint)
+    // Clamping comes first, so that a saturated value cannot wrap.
+    let least = SIMD4(repeating: stage.low &- stage.zeroPoint)
+    let greatest = SIMD4(repeating: stage.high &- stage.zeroPoint)
+    return abacus_lesser_words(abacus_greater_words(value, least), greatest) &+ SIMD4(repeating: stage.zeroPoint)
   }
 
   /// Two rows by two channels of which the second is the next but one.

@@ -52,8 +52,8 @@ private func exponentVector(_ t: SIMD4<Int32>) -> SIMD4<Int32> {
 /// `activationCurve` of elements on its grid, requantised with a shift above 32.
 @inline(never)
 func curveVectors(
-  _ input: Elements<Int16>, _ count: Int, _ table: Elements<Int16>, last: Int, multiplier: Int32, _ stage: OutputStage,
-  to output: MutableElements<Int8>
+  _ input: Elements<Int16>, _ count: Int, _ table: Elements<Int16>, last: Int, multiplier: Int32,
+  _ stage: OutputStage, to output: MutableElements<Int8>
 ) {
   let multipliers = SIMD4(repeating: multiplier)
   let limit = UInt32(truncatingIfNeeded: last)

@@ -3,7 +3,8 @@ import AbacusFormat
 import CAbacus
 
 // Vectors of Cortex-M55 (MVE). Boards ask for the loops on them with -D ABACUS_MVE in their toolset.
-// The instructions leave lanes beyond the end of a row alone, so no loop has a remainder.
+// No loop has a remainder: instructions leave lanes beyond the end of a row alone, or the last vector begins
+// early and some elements are computed again.
 
 extension Elements {
   /// The elements from `start` on, which may lie beyond the end, or before the beginning, where none of them
@@ -61,7 +62,9 @@ extension Elements where Element == Int32 {
 
   /// Four words at offsets in bytes.
   @inline(__always)
-  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_gather_words(base, offsets, lanes) }
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
+    unsafe abacus_gather_words(base, offsets, lanes)
+  }
 
   /// Eight words: those at even places and those at odd ones.
   @inline(__always)
@@ -85,7 +88,9 @@ extension Elements where Element == Int16 {
 
   /// Four elements at offsets in bytes.
   @inline(__always)
-  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_gather_halves(base, offsets, lanes) }
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
+    unsafe abacus_gather_halves(base, offsets, lanes)
+  }
 
   /// Four elements, widened.
   @inline(__always)
@@ -126,8 +131,12 @@ protocol VectorElement: ProductElement {
 extension Int8: VectorElement {
   @inline(__always) static var lanes: Int { 16 }
   @inline(__always) static func mask(_ left: Int) -> UInt16 { abacus_byte_lanes(UInt32(truncatingIfNeeded: left)) }
-  @inline(__always) static func vector(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> { elements.bytes(mask) }
-  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> { elements.bytes(mask) }
+  @inline(__always) static func vector(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> {
+    elements.bytes(mask)
+  }
+  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> {
+    elements.bytes(mask)
+  }
   @inline(__always) static func sum(_ sum: Int32, _ a: SIMD16<Int8>, _ b: SIMD16<Int8>, _ mask: UInt16) -> Int32 {
     abacus_add_products(sum, a, b, mask)
   }

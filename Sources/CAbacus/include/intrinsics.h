@@ -117,9 +117,9 @@ ABACUS_INTRINSIC abacus_words abacus_even_halves(abacus_halves a) { return (abac
 ABACUS_INTRINSIC abacus_words abacus_odd_halves(abacus_halves a) { return (abacus_words)__arm_vmovltq_s16((int16x8_t)a); }
 /* VMULH: high words of products. VRSHL: to the right by `bits`, half up. */
 ABACUS_INTRINSIC abacus_words abacus_multiply_high(abacus_words a, abacus_words b) { return (abacus_words)__arm_vmulhq_s32((int32x4_t)a, (int32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_round_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vrshlq_n_s32((int32x4_t)a, -bits); }
 /* VSHL: to the right by `bits`. */
 ABACUS_INTRINSIC abacus_words abacus_shift_lanes_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vshlq_r_s32((int32x4_t)a, -bits); }
-ABACUS_INTRINSIC abacus_words abacus_round_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vrshlq_n_s32((int32x4_t)a, -bits); }
 /* VQMOVNB: each word, then each lower halfword, saturated to half its bits in place. */
 ABACUS_INTRINSIC abacus_words abacus_saturate_words(abacus_words a) { int16x8_t halves = __arm_vqmovnbq_s32((int16x8_t)a, (int32x4_t)a); return (abacus_words)__arm_vqmovnbq_s16((int8x16_t)halves, halves); }
 /* VQMOVNB and VQMOVNT, then VQMOVNB: even and odd words, saturated to the lower bytes of halfwords. */
