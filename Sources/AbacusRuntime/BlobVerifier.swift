@@ -16,6 +16,7 @@ struct BlobVerifier {
     available = bytes
   }
 
+  @_optimize(size)
   func verify() throws(Status) {
     try verifyHeader()
     try verifySections()
@@ -30,6 +31,7 @@ struct BlobVerifier {
   // MARK: Header and sections
 
   /// Magic, version and sizes: enough for the sections to be looked at.
+  @_optimize(size)
   func verifyHeader() throws(Status) {
     try require(available >= 4 && blob.word(0) == HeaderRecord.magic, .notAModel)
     try require(available >= HeaderRecord.bytes)
@@ -47,6 +49,7 @@ struct BlobVerifier {
       UInt32(header.inputCount) + UInt32(header.outputCount) <= Limits.maximumBoundaryTensors)
   }
 
+  @_optimize(size)
   private func verifySections() throws(Status) {
     let header = blob.header
     // In order, aligned, without overlap, inside the blob.
@@ -76,6 +79,7 @@ struct BlobVerifier {
   }
 
   /// CRC-32 of the whole content, both checksums left out.
+  @_optimize(size)
   func verifyContentChecksum() throws(Status) {
     var checksum = CRC32()
     for index in 0..<HeaderRecord.checkedBytes { checksum.add(blob.byte(index)) }
@@ -87,12 +91,14 @@ struct BlobVerifier {
 
   // MARK: Tensors
 
+  @_optimize(size)
   private func verifyTensors() throws(Status) {
     for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
       try verify(blob.tensor(index))
     }
   }
 
+  @_optimize(size)
   private func verify(_ tensor: TensorRecord) throws(Status) {
     guard let type = ElementType(rawValue: tensor.elementType),
       let placement = Placement(rawValue: tensor.placement)
@@ -148,6 +154,7 @@ struct BlobVerifier {
     return try product(elements, type.bits / 8)
   }
 
+  @_optimize(size)
   private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
     try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
     let initial = blob.tensor(Int(tensor.auxiliary))
@@ -157,6 +164,7 @@ struct BlobVerifier {
 
   // MARK: Boundary and names
 
+  @_optimize(size)
   private func verifyBoundary() throws(Status) {
     let header = blob.header
     for index in 0..<Int(header.inputCount) + Int(header.outputCount) {
@@ -169,6 +177,7 @@ struct BlobVerifier {
   }
 
   /// The count of tokens is one int32 of state.
+  @_optimize(size)
   private func verifyPosition() throws(Status) {
     let header = blob.header
     if header.positionTensor == 0 {
@@ -182,6 +191,7 @@ struct BlobVerifier {
   }
 
   /// Names are read by C hosts as strings: each must end inside the section.
+  @_optimize(size)
   private func verifyNames() throws(Status) {
     let names = blob.section(.names)
     if names.bytes == 0 { return }
@@ -196,6 +206,7 @@ struct BlobVerifier {
 
   // MARK: Operators
 
+  @_optimize(size)
   private func verifyOperators() throws(Status) {
     let parameters = blob.section(.parameters)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
@@ -226,6 +237,7 @@ struct BlobVerifier {
   }
 
   /// An operator in a loop takes the blocks of the one before it.
+  @_optimize(size)
   private func verifyLoop(_ record: OperatorRecord, at index: Int) throws(Status) {
     try require(index > 0)
     let before = unsafe blob.operatorRecord(index - 1).pointee

@@ -69,8 +69,8 @@ extension Elements where Element == Int16 {
 }
 
 #if ABACUS_DSP
+// Words, behind which the elements then begin.
 extension Elements where Element == UInt32 {
-  /// Three words, behind which these elements then begin.
   @inline(__always)
   mutating func takeThree() -> abacus_three_words {
     assert(limit >= 3)
@@ -78,6 +78,43 @@ extension Elements where Element == UInt32 {
     let words = unsafe abacus_load_three(&next)
     self = unsafe Elements(base: next, count: limit &- 3)
     return words
+  }
+
+  /// Three words, from which on the elements still begin.
+  @inline(__always)
+  func peekThree() -> abacus_three_words {
+    assert(limit >= 3)
+    return unsafe abacus_peek_three(base)
+  }
+
+  @inline(__always)
+  mutating func takeFour() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
+    return words
+  }
+
+  @inline(__always)
+  mutating func takeFourWeights() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four_weights(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
+    return words
+  }
+}
+
+extension PairSums {
+  /// Four elements of three rows, behind which rows and weights then begin.
+  @inline(__always)
+  mutating func addQuad(_ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    assert(x.limit >= 6 && w.limit >= 2)
+    var (nextX, nextW) = unsafe (x.base, w.base)
+    unsafe abacus_add_quad(&a0, &b0, &c0, &a1, &b1, &c1, &nextX, &nextW)
+    x = unsafe Elements(base: nextX, count: x.limit &- 6)
+    w = unsafe Elements(base: nextW, count: w.limit &- 2)
   }
 }
 #endif

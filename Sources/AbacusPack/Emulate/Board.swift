@@ -57,7 +57,7 @@ public struct Board: Decodable, Sendable {
   public var machine: Machine?
 
   /// Its core has loops of its own for weights in pairs of channels.
-  public var wantsPairs: Bool { ["cortex-m3", "cortex-m4", "cortex-m7"].contains(cpu) }
+  public var wantsPairs: Bool { ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "rv32imc"].contains(cpu) }
 
   /// The order of weights that its inner loops are fastest with.
   public var weightOrder: PackOptions.WeightOrder { wantsPairs ? .pairs : is64Bit ? .quads : .rows }

@@ -54,8 +54,7 @@ extension OutputStage {
 
   @inline(__always)
   func applyHigh(_ accumulator: Int32, multiplier: Int32, shift: Int32) -> Int32 {
-    let high = accumulator.multipliedFullWidth(by: multiplier).high
-    return finish((high &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
+    return finish((highWord(accumulator, multiplier) &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
   }
 
   /// Zero point and clamp. Clamping comes first, so that a saturated value cannot wrap.

@@ -1,4 +1,4 @@
-#if ABACUS_SCALAR
+#if ABACUS_SCALAR || ABACUS_DSP
 import AbacusFormat
 import CAbacus
 
@@ -20,12 +20,12 @@ struct ByteStage {
     high = stage.high
   }
 
-  #if ABACUS_LANES
-  /// The output, except that `clamp` is still to be applied.
+  #if ABACUS_LONG || ABACUS_DSP
+  /// The output, except that `clamp` is still to be applied: SMMLA, ASR and SSAT where the core has them.
   @inline(__always)
   func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
-    let value = (sum.multipliedFullWidth(by: multiplier).high &+ summand) &>> shift
-    return Int8(truncatingIfNeeded: abacus_saturate_byte(value))
+    let high = sum.multipliedFullWidth(by: multiplier).high &+ summand
+    return Int8(truncatingIfNeeded: abacus_saturate_byte(abacus_word_right(high, shift)))
   }
 
   /// The clamp of an activation, where saturation is not all of it: seldom, because outputs of ReLU have
@@ -44,11 +44,15 @@ struct ByteStage {
     }
   }
   #else
+  /// The output.
   @inline(__always)
   func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
-    let value = (sum.multipliedFullWidth(by: multiplier).high &+ summand) &>> shift
+    let value = (highWord(sum, multiplier) &+ summand) &>> shift
     return Int8(truncatingIfNeeded: min(max(value, low), high))
   }
+
+  @inline(__always)
+  func clamp(_ output: MutableElements<Int8>, _ count: Int, step: Int) {}
   #endif
 }
 #endif

@@ -26,7 +26,12 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
-  #if ABACUS_DSP
+  #if ABACUS_MVE
+  if VectorProduct.suits(product, channels: channels / groups) {
+    return convolveVectors(
+      call, product, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), groups: groups)
+  }
+  #elseif ABACUS_DSP
   if groups == 1 && call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     if !geometry.isPointwise {
       return convolvePaired(

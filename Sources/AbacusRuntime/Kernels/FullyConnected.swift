@@ -21,7 +21,12 @@ private func fullyConnected(_ call: Invocation) {
   var source = (first &- call.origin(Operands.input)) &* depth
   var target = (first &- call.origin(Operands.output)) &* channels
 
-  #if ABACUS_DSP
+  #if ABACUS_MVE
+  if VectorProduct.suits(product, channels: channels) {
+    return VectorProduct(product, 0..<channels, pitch: depth, outputPitch: channels)
+      .run(input.dropping(source), rows: last &- first, output.dropping(target))
+  }
+  #elseif ABACUS_DSP
   if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
     var sink = ByteSink(call, parameters.stage, channelCount: channels)
     return multiplyPaired(

@@ -34,7 +34,11 @@ public func projectRowsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
 
 @c(abacus_run_project_pairs_int8)
 public func projectPairsInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_LANES
+  unsafe projectLanes(Invocation(call))
+  #else
   unsafe projectPairs(Invocation(call), Int8.self)
+  #endif
 }
 
 @c(abacus_run_project_pairs_int16)
@@ -110,6 +114,53 @@ private func projectPairs<Source: WidenedElement>(_ call: Invocation, _: Source.
     multiply(to: RowSink<Int16>(call, parameters.stage, channelCount: channels))
   } else {
     multiply(to: ByteSink(call, parameters.stage, channelCount: channels))
+  }
+}
+#elseif ABACUS_LANES
+/// Rows of int8 in lanes, two at a time where there is scratch for it.
+@inline(never)
+private func projectLanes(_ call: Invocation) {
+  let record = call.tensor(Operands.weights)
+  let depth = record.extent(1)
+  let weights = LaneWeights(call, depth: depth)
+  let scratch: MutableElements<Int32> = call.mutableElements(Operands.scratch)
+  let isForTwo = call.storedCount(Operands.scratch, Int32.self) >= 4 &* weights.quads
+  if !isForTwo && !weights.takesOneRow { return projectPairs(call, Int8.self) }
+  let projection = Projection(call, channelCount: record.extent(0))
+  let (first, last) = (call.units.lowerBound, call.units.upperBound)
+  var source: Elements<Int8> = call.elements(Operands.input)
+  source = source.dropping((first &- call.origin(Operands.input)) &* depth)
+  var row = first
+  while row < last {
+    // Without a second row the first stands in for it.
+    let count = min(last &- row, 2)
+    if weights.takesOneRow && (!isForTwo || count == 1) {
+      projection.one(weights.row(source, scratch), weights, row: row)
+      (source, row) = (source.dropping(depth), row &+ 1)
+      continue
+    }
+    packLanes(source, source.dropping((count &- 1) &* depth), scratch, depth)
+    projection.two(scratch.readOnly, weights, row: row, rows: count)
+    (source, row) = (source.dropping(count &* depth), row &+ count)
+  }
+}
+
+/// Rows two by two, as they lie.
+@inline(never)
+private func projectPairs<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+  let record = call.tensor(Operands.weights)
+  let depth = record.extent(1)
+  let weights = LaneWeights(call, depth: depth)
+  let projection = Projection(call, channelCount: record.extent(0))
+  let (first, last) = (call.units.lowerBound, call.units.upperBound)
+  var source: Elements<Source> = call.elements(Operands.input)
+  source = source.dropping((first &- call.origin(Operands.input)) &* depth)
+  var row = first
+  while row < last {
+    // Without a second row the first stands in for it.
+    let count = min(last &- row, 2)
+    projection.two(source, source.dropping((count &- 1) &* depth), weights, row: row, rows: count)
+    (source, row) = (source.dropping(count &* depth), row &+ count)
   }
 }
 #else
@@ -193,6 +244,55 @@ private struct Projection {
       finish(Source.dot(x1, weights.row(n), depth), row: row &+ 1, channel: n)
     }
   }
+
+  #if ABACUS_LANES
+  /// One row, weights in pairs.
+  @inline(__always)
+  func one(_ x: LaneRow, _ weights: LaneWeights, row: Int) {
+    var w = weights.bytes
+    var n = 0
+    while n < channelCount {
+      // Without a second pair the first stands in for it, and nothing is stored.
+      let hasSecond = n &+ 2 < channelCount
+      let v = hasSecond ? w.dropping(8 &* weights.quads) : w
+      let sums = weights.fourSums(x, w, v)
+      for i in 0..<(hasSecond ? 4 : 2) { finish(sums[i], row: row, channel: n &+ i) }
+      n = n &+ 4
+      if n < channelCount { w = v.dropping(8 &* weights.quads) }
+    }
+  }
+
+  /// Two rows or the first of them, weights in pairs.
+  @inline(__always)
+  func two(_ x: Elements<Int32>, _ weights: LaneWeights, row: Int, rows: Int) {
+    var w = weights.bytes
+    var n = 0
+    while n < channelCount {
+      finish(weights.pairSums(x, w), row: row, rows: rows, channel: n)
+      (w, n) = (w.dropping(8 &* weights.quads), n &+ 2)
+    }
+  }
+
+  /// The same as they lie.
+  @inline(__always)
+  func two<Source: ProductElement>(
+    _ x0: Elements<Source>, _ x1: Elements<Source>, _ weights: LaneWeights, row: Int, rows: Int
+  ) {
+    var w = weights.bytes
+    var n = 0
+    while n < channelCount {
+      finish(pairProducts(x0, x1, w, weights.depth), row: row, rows: rows, channel: n)
+      (w, n) = (w.dropping(8 &* weights.quads), n &+ 2)
+    }
+  }
+
+  @inline(__always)
+  private func finish(_ sums: SIMD4<Int32>, row: Int, rows: Int, channel n: Int) {
+    if rows == 2 { return finish(sums, row: row, channel: n) }
+    finish(sums[0], row: row, channel: n)
+    finish(sums[1], row: row, channel: n &+ 1)
+  }
+  #endif
 
   /// Two rows by two channels.
   @inline(never)

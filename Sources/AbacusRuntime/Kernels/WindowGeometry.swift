@@ -107,13 +107,21 @@ struct WindowGeometry {
 
   @inline(__always)
   private func set(_ target: MutableElements<Int8>, _ start: Int, _ count: Int, _ value: Int8) {
+    #if ABACUS_MVE
+    target.dropping(start).fill(value, count)
+    #else
     for i in 0..<count { target[start &+ i] = value }
+    #endif
   }
 
   @inline(__always)
   private func copy(
     _ source: Elements<Int8>, _ from: Int, _ target: MutableElements<Int8>, _ to: Int, _ count: Int
   ) {
+    #if ABACUS_MVE
+    target.dropping(to).copy(source.dropping(from), count)
+    #else
     for i in 0..<count { target[to &+ i] = source[from &+ i] }
+    #endif
   }
 }

@@ -141,14 +141,15 @@ private struct DepthwiseKernel {
     // A window that lies wholly in the padding has no first pixel.
     if taps.rows.isEmpty || taps.columns.isEmpty { return SIMD4(repeating: 0) }
     let firstTap = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
+    var steps = TapSteps(
+      rows: taps.rows.count, columns: taps.columns.count, channels: channelsOut,
+      pixel: geometry.dilationWidth &* channelsOut,
+      row: geometry.dilationHeight &* geometry.inputWidth &* channelsOut,
+      weightRow: geometry.width &* channelsOut)
+    if geometry.width == 1 { steps.turn() }
     return depthwiseSums(
       image.dropping(taps.firstPixel &* channelsOut &+ channel),
-      weights.dropping(firstTap &* channelsOut &+ channel),
-      TapSteps(
-        rows: taps.rows.count, columns: taps.columns.count, channels: channelsOut,
-        pixel: geometry.dilationWidth &* channelsOut,
-        row: geometry.dilationHeight &* geometry.inputWidth &* channelsOut,
-        weightRow: geometry.width &* channelsOut))
+      weights.dropping(firstTap &* channelsOut &+ channel), steps)
   }
 
   /// What the taps outside the image add to four channels: padding reads the zero point, because
@@ -191,13 +192,20 @@ private struct DepthwiseKernel {
 
 /// How many taps there are, and how far it is from one to the next, in elements.
 private struct TapSteps {
-  let rows: Int
-  let columns: Int
+  private(set) var rows: Int
+  private(set) var columns: Int
   /// From the weights of one tap to those of the next.
   let channels: Int
-  let pixel: Int
+  private(set) var pixel: Int
   let row: Int
   let weightRow: Int
+
+  /// Takes a column of taps for a row.
+  @inline(__always)
+  mutating func turn() {
+    (rows, columns) = (1, rows)
+    pixel = row
+  }
 }
 
 /// Products of four neighbouring channels, summed over a rectangle of taps. A leaf of its own, so
@@ -242,6 +250,18 @@ private struct FourSums {
   var s2: Int32 = 0
   var s3: Int32 = 0
 
+  #if ABACUS_DSP
+  @inline(__always)
+  mutating func add(_ p: Elements<Int8>, _ w: Elements<Int8>) {
+    let (x, v) = (p.word(0), w.word(0))
+    let (evenX, evenV) = (abacus_even_bytes(x), abacus_even_bytes(v))
+    s0 = abacus_multiply_add_bottoms(evenX, evenV, s0)
+    s2 = abacus_multiply_add_tops(evenX, evenV, s2)
+    let (oddX, oddV) = (abacus_odd_bytes(x), abacus_odd_bytes(v))
+    s1 = abacus_multiply_add_bottoms(oddX, oddV, s1)
+    s3 = abacus_multiply_add_tops(oddX, oddV, s3)
+  }
+  #else
   @inline(__always)
   mutating func add(_ p: Elements<Int8>, _ w: Elements<Int8>) {
     s0 = s0 &+ Int32(p[0]) &* Int32(w[0])
@@ -249,4 +269,5 @@ private struct FourSums {
     s2 = s2 &+ Int32(p[2]) &* Int32(w[2])
     s3 = s3 &+ Int32(p[3]) &* Int32(w[3])
   }
+  #endif
 }

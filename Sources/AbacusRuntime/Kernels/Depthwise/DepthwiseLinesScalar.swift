@@ -1,4 +1,4 @@
-#if ABACUS_SCALAR
+#if ABACUS_SCALAR && !ABACUS_LONG
 import AbacusFormat
 import CAbacus
 

@@ -71,7 +71,7 @@ private func gatherLanes(
       if let first, let second {
         packLanes(first, second, target, run)
       } else {
-        for k in 0..<run { target[k] = laneWord(first?[k] ?? fill, second?[k] ?? fill) }
+        for k in 0..<run { target[k] = Lanes.word(first?[k] ?? fill, second?[k] ?? fill) }
       }
       target = target.dropping(run)
     }

@@ -116,71 +116,76 @@ struct PairSums {
     (a1, b1, c1) = (second, second, second)
   }
 
-  /// All elements of three rows.
-  ///
-  /// - Parameter end: of the weights.
+  /// All elements of three rows; the weights then begin behind them.
   @inline(__always)
-  mutating func addThree(_ rows: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>) {
-    var (x, w) = (rows, w)
+  mutating func addThree(_ rows: Elements<UInt32>, _ w: inout Elements<UInt32>, _ depth: PairedDepth) {
+    var x = rows
+    let blocks = w.dropping(depth.blocks)
     while w.isBefore(blocks) {
-      addQuad(&x, w)
-      addQuad(&x, w.dropping(2))
-      addQuad(&x, w.dropping(4))
-      addQuad(&x, w.dropping(6))
-      w = w.dropping(8)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
+      addQuad(&x, &w)
     }
+    let end = w.dropping(depth.rest)
+    while w.isBefore(end) { addQuad(&x, &w) }
+  }
+
+  /// All elements of one row, the first; the weights then begin behind them.
+  @inline(__always)
+  mutating func addOne(_ row: Elements<UInt32>, _ w: inout Elements<UInt32>, _ depth: PairedDepth) {
+    var x = row
+    let blocks = w.dropping(depth.blocks)
+    while w.isBefore(blocks) {
+      addTwoQuads(&x, &w)
+      addTwoQuads(&x, &w)
+    }
+    let end = w.dropping(depth.rest)
     while w.isBefore(end) {
-      addQuad(&x, w)
-      w = w.dropping(2)
+      addOne(x[0], w[0])
+      addOne(x[1], w[1])
+      (x, w) = (x.dropping(2), w.dropping(2))
     }
   }
 
-  /// Four elements of three rows.
   @inline(__always)
-  private mutating func addQuad(_ x: inout Elements<UInt32>, _ w: Elements<UInt32>) {
-    let (even, odd) = (w[0], w[1])
-    add(x.takeThree(), even)
-    add(x.takeThree(), odd)
+  private mutating func addTwoQuads(_ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    let (elements, weights) = (x.takeFour(), w.takeFourWeights())
+    addOne(elements.a, weights.a)
+    addOne(elements.b, weights.b)
+    addOne(elements.c, weights.c)
+    addOne(elements.d, weights.d)
   }
 
   @inline(__always)
-  private mutating func add(_ x: abacus_three_words, _ w: UInt32) {
-    let w0 = abacus_even_bytes(w)
-    a0 = abacus_multiply_add_pairs(x.a, w0, a0)
-    b0 = abacus_multiply_add_pairs(x.b, w0, b0)
-    c0 = abacus_multiply_add_pairs(x.c, w0, c0)
-    let w1 = abacus_odd_bytes(w)
-    a1 = abacus_multiply_add_pairs(x.a, w1, a1)
-    b1 = abacus_multiply_add_pairs(x.b, w1, b1)
-    c1 = abacus_multiply_add_pairs(x.c, w1, c1)
-  }
-
-  /// Four elements of one row, the first, by two pairs of channels.
-  @inline(__always)
-  mutating func addOne(_ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>) {
-    addOne(x[0], w[0], v[0])
-    addOne(x[1], w[1], v[1])
-  }
-
-  @inline(__always)
-  private mutating func addOne(_ x: UInt32, _ w: UInt32, _ v: UInt32) {
+  private mutating func addOne(_ x: UInt32, _ w: UInt32) {
     a0 = abacus_multiply_add_pairs(x, abacus_even_bytes(w), a0)
     a1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(w), a1)
-    b0 = abacus_multiply_add_pairs(x, abacus_even_bytes(v), b0)
-    b1 = abacus_multiply_add_pairs(x, abacus_odd_bytes(v), b1)
+  }
+}
+
+/// How many words the weights of two channels are.
+struct PairedDepth {
+  /// Those that come with 16 elements at a time.
+  let blocks: Int
+  let rest: Int
+
+  init(_ depth: Int) {
+    let quads = (depth &+ 3) / 4
+    blocks = 2 &* (quads & ~3)
+    rest = 2 &* (quads & 3)
   }
 }
 
 /// Weights in blocks of two channels by four elements.
 struct PairedProduct {
   let weights: Elements<UInt32>
-  /// Groups of four elements in a row.
-  let quads: Int
+  let depth: PairedDepth
   private let channelCount: Int
 
   init(_ call: Invocation, depth: Int, channels: Int) {
     weights = call.elements(Operands.weights)
-    quads = (depth &+ 3) / 4
+    self.depth = PairedDepth(depth)
     channelCount = channels
   }
 
@@ -189,36 +194,20 @@ struct PairedProduct {
   func three<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
     for pair in 0..<channelCount / 2 {
-      let next = w.dropping(2 &* quads)
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      sums.three(x, w, blocks: w.dropping(2 &* (quads & ~3)), end: next)
+      w = sums.three(x, w, depth)
       sink.store(sums, channel: 2 &* pair, isOne: false)
-      w = next
     }
   }
 
-  /// All channels of one row, four at a time, so that each element is loaded once for four products.
+  /// All channels of one row.
   @inline(never)
   func one<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
     var w = weights
-    var channel = 0
-    while channel < channelCount {
-      let second = w.dropping(2 &* quads)
-      let hasSecond = channel &+ 2 < channelCount
-      var sums = PairSums(sink.bias(channel), sink.bias(channel &+ 1))
-      if hasSecond {
-        sums.b0 = sink.bias(channel &+ 2)
-        sums.b1 = sink.bias(channel &+ 3)
-      }
-      // Without a second pair the first stands in for it, and nothing is stored.
-      sums.addOne(x, w, hasSecond ? second : w, quads: quads)
-      sink.store(sums, channel: channel, isOne: true)
-      if hasSecond {
-        (sums.a0, sums.a1) = (sums.b0, sums.b1)
-        sink.store(sums, channel: channel &+ 2, isOne: true)
-      }
-      w = second.dropping(2 &* quads)
-      channel = channel &+ 4
+    for pair in 0..<channelCount / 2 {
+      var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
+      w = sums.one(x, w, depth)
+      sink.store(sums, channel: 2 &* pair, isOne: true)
     }
   }
 }
@@ -226,32 +215,27 @@ struct PairedProduct {
 // Leaves, so that sums and addresses have the registers for themselves.
 extension PairSums {
   /// Three rows.
+  ///
+  /// - Returns: the weights that follow.
   @inline(never)
   fileprivate mutating func three(
-    _ x: Elements<UInt32>, _ w: Elements<UInt32>, blocks: Elements<UInt32>, end: Elements<UInt32>
-  ) {
-    var sums = self
-    sums.addThree(x, w, blocks: blocks, end: end)
+    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
+  ) -> Elements<UInt32> {
+    var (w, sums) = (weights, self)
+    sums.addThree(x, &w, depth)
     self = sums
+    return w
   }
 
-  /// One row by two pairs of channels, the sums of the second in b.
+  /// The same for one row.
   @inline(never)
-  mutating func addOne(
-    _ x: Elements<UInt32>, _ w: Elements<UInt32>, _ v: Elements<UInt32>, quads: Int
-  ) {
-    var (x, w, v, sums) = (x, w, v, self)
-    let end = w.dropping(2 &* quads)
-    if quads & 1 != 0 {
-      sums.addOne(x, w, v)
-      (x, w, v) = (x.dropping(2), w.dropping(2), v.dropping(2))
-    }
-    while w.isBefore(end) {
-      sums.addOne(x, w, v)
-      sums.addOne(x.dropping(2), w.dropping(2), v.dropping(2))
-      (x, w, v) = (x.dropping(4), w.dropping(4), v.dropping(4))
-    }
+  fileprivate mutating func one(
+    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
+  ) -> Elements<UInt32> {
+    var (w, sums) = (weights, self)
+    sums.addOne(x, &w, depth)
     self = sums
+    return w
   }
 }
 #endif
