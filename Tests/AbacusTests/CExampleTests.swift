@@ -1,3 +1,4 @@
+import AbacusFormat
 import Foundation
 import Testing
 
