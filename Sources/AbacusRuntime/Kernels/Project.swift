@@ -70,7 +70,7 @@ private func projectRows<Source: RowElement>(_ call: Invocation, _: Source.Type)
   var source = (first &- call.origin(Operands.input)) &* depth
   var row = first
   #if arch(x86_64) || arch(arm64)
-  while row < last && weights.isRowMajor && call.vectors != .common {
+  while row < last && weights.isDense && call.vectors != .common {
     projection.one(input.dropping(source), weights, row: row, call.vectors)
     source = source &+ depth
     row = row &+ 1
