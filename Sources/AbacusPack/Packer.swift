@@ -16,6 +16,9 @@ public struct PackOptions: Sendable {
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
   /// Unless it is said, as many as the product's loops take at once.
   public var rowsInLoop: Int?
+  /// Bytes of RAM that arena and stack may take together. Unless it is said, the arena is as small as can be at
+  /// next to no cost in instructions.
+  public var ramLimit: Int?
   /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
   public var arithmetic = Arithmetic()
   /// Names of the classes of a classifier, stored with the model.
@@ -78,8 +81,7 @@ public enum Packer {
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }
-    let planned = PlannedProgram(program)
-    try PlanChecker.check(planned)
+    let planned = try Planner.plan(program, ramLimit: options.ramLimit)
     var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
     if !options.labels.isEmpty {
       metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))
