@@ -1,4 +1,5 @@
 import Foundation
+import AbacusFormat
 import Testing
 
 /// What a C programmer does with the library, by gcc and by clang, with every warning an error.
