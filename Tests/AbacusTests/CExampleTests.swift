@@ -1,5 +1,6 @@
 import AbacusFormat
 import Foundation
+import AbacusFormat
 import Testing
 
 /// What a C programmer does with the library, by gcc and by clang, with every warning an error.
