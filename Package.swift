@@ -42,7 +42,7 @@ var targets: [Target] = [
 if !vectorSets.isEmpty {
   targets.append(.target(name: "AbacusVectors", dependencies: ["CAbacus"], swiftSettings: runtimeSettings))
 }
-for (name, features) in vectorSets {
+for (name, features) in vectorSets.sorted(by: { $0.key < $1.key }) {
   targets.append(
     .target(
       name: name, dependencies: ["CAbacus", "AbacusVectors"],

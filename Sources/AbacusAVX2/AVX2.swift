@@ -197,6 +197,9 @@ public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe co
 @c(abacus_avx2_weighted_sum)
 public func weightedSum(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe add(sum, AVX2.self) }
 
+@c(abacus_avx2_greatest)
+public func greatestOfWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe greatest(window, AVX2.self) }
+
 @c(abacus_avx2_average)
 public func averageWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe average(window, AVX2.self) }
 

@@ -186,6 +186,9 @@ public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe co
 @c(abacus_sdot_weighted_sum)
 public func weightedSum(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe add(sum, SDOT.self) }
 
+@c(abacus_sdot_greatest)
+public func greatestOfWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe greatest(window, SDOT.self) }
+
 @c(abacus_sdot_average)
 public func averageWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe average(window, SDOT.self) }
 

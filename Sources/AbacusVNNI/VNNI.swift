@@ -215,6 +215,9 @@ public func depthwiseRow(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe co
 @c(abacus_vnni_weighted_sum)
 public func weightedSum(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe add(sum, VNNI.self) }
 
+@c(abacus_vnni_greatest)
+public func greatestOfWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe greatest(window, VNNI.self) }
+
 @c(abacus_vnni_average)
 public func averageWindow(_ window: UnsafePointer<abacus_pool_window>) { unsafe average(window, VNNI.self) }
 

@@ -41,14 +41,16 @@ public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) {
 }
 #else
 @c(abacus_run_convolution_pairs)
-public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) {
-  unsafe convolution(Invocation(call))
-}
+public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) { unsafe convolutionRows(call) }
 #endif
 
 @c(abacus_run_convolution_rows)
 public func convolutionRows(_ call: UnsafePointer<abacus_kernel_call>) {
-  unsafe convolution(Invocation(call))
+  let call = unsafe Invocation(call)
+  #if ABACUS_MVE
+  if convolveOnVectors(call) { return }
+  #endif
+  convolution(call)
 }
 
 /// Any layout of weights.
@@ -68,12 +70,7 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
-  #if ABACUS_MVE
-  if VectorProduct.suits(product, channels: channels / groups) {
-    return convolveVectors(
-      call, product, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), groups: groups)
-  }
-  #elseif arch(x86_64) || arch(arm64)
+  #if arch(x86_64) || arch(arm64)
   if groups == 1, let rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0 || !geometry.isPointwise
   {

@@ -35,6 +35,10 @@ extension VectorInstructions {
     if self == .vnni { unsafe abacus_vnni_gather(windows) } else { unsafe abacus_avx2_gather(windows) }
   }
 
+  func findGreatest(_ window: UnsafePointer<abacus_pool_window>) {
+    if self == .vnni { unsafe abacus_vnni_greatest(window) } else { unsafe abacus_avx2_greatest(window) }
+  }
+
   func average(_ window: UnsafePointer<abacus_pool_window>) {
     if self == .vnni { unsafe abacus_vnni_average(window) } else { unsafe abacus_avx2_average(window) }
   }
@@ -48,6 +52,7 @@ extension VectorInstructions {
   func convolve(_ row: UnsafePointer<abacus_depthwise_row>) { unsafe abacus_sdot_depthwise_row(row) }
   func add(_ sum: UnsafePointer<abacus_weighted_sum>) { unsafe abacus_sdot_weighted_sum(sum) }
   func gather(_ windows: UnsafePointer<abacus_window_gather>) { unsafe abacus_sdot_gather(windows) }
+  func findGreatest(_ window: UnsafePointer<abacus_pool_window>) { unsafe abacus_sdot_greatest(window) }
   func average(_ window: UnsafePointer<abacus_pool_window>) { unsafe abacus_sdot_average(window) }
 }
 #endif
@@ -276,15 +281,33 @@ extension DenseAdd {
   }
 }
 
-/// Sum of a window of pixels, less an offset, requantised.
-func average(
-  _ vectors: VectorInstructions, _ pixels: Elements<Int8>, height: Int, width: Int, rowStride: Int, channels: Int, offset: Int32, multiplier: Int32,
-  _ stage: OutputStage, _ output: MutableElements<Int8>
-) {
-  var window = unsafe abacus_pool_window(
-    pixels: pixels.base, height: height, width: width, row_stride: rowStride, channel_count: channels,
-    output: output.base, offset: offset, multiplier: multiplier, shift: stage.shift, zero_point: stage.zeroPoint,
-    low: stage.low, high: stage.high)
-  unsafe vectors.average(&window)
+/// A window of pixels, clipped to its image.
+@safe
+struct PixelVectors {
+  private let vectors: VectorInstructions
+  private var window: abacus_pool_window
+
+  init(
+    _ vectors: VectorInstructions, _ geometry: WindowGeometry, _ taps: PoolTaps, _ image: Elements<Int8>,
+    _ stage: OutputStage, _ output: MutableElements<Int8>
+  ) {
+    self.vectors = vectors
+    // A window that lies wholly in the padding has no first pixel.
+    let first = taps.count == 0 ? 0 : taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound
+    unsafe window = abacus_pool_window(
+      pixels: image.dropping(first &* geometry.channels).base, height: taps.rows.count, width: taps.columns.count,
+      row_stride: geometry.inputWidth &* geometry.channels, channel_count: geometry.channels, output: output.base,
+      offset: 0, multiplier: 0, shift: stage.shift, zero_point: stage.zeroPoint, low: stage.low, high: stage.high)
+  }
+
+  /// Sums, less an offset, requantised.
+  mutating func average(offset: Int32, multiplier: Int32) {
+    unsafe window.offset = offset
+    unsafe window.multiplier = multiplier
+    unsafe vectors.average(&window)
+  }
+
+  /// The greatest elements, clamped.
+  mutating func findGreatest() { unsafe vectors.findGreatest(&window) }
 }
 #endif

@@ -55,6 +55,12 @@ private func maxPool(_ call: Invocation) {
         target.clamp(low: p.stage.low, high: p.stage.high, geometry.channels)
         continue
       }
+      #elseif arch(x86_64) || arch(arm64)
+      if call.vectors != .common {
+        var window = PixelVectors(call.vectors, geometry, taps, image, p.stage, target)
+        window.findGreatest()
+        continue
+      }
       #endif
       for channel in 0..<geometry.channels { target[channel] = low }
       for row in taps.rows {
@@ -94,10 +100,8 @@ private func averagePool(_ call: Invocation) {
       }
       #elseif arch(x86_64) || arch(arm64)
       if call.vectors != .common && p.stage.shift > 32 {
-        average(
-          call.vectors, image.dropping((taps.rows.lowerBound &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels),
-          height: taps.rows.count, width: taps.columns.count, rowStride: geometry.inputWidth &* geometry.channels,
-          channels: geometry.channels, offset: offset, multiplier: multiplier, p.stage, target)
+        var window = PixelVectors(call.vectors, geometry, taps, image, p.stage, target)
+        window.average(offset: offset, multiplier: multiplier)
         continue
       }
       #endif

@@ -54,7 +54,8 @@ typedef struct abacus_weighted_sum {
   int32_t shift, low, high;
 } abacus_weighted_sum;
 
-/* Average of a window of pixels, one multiplier for all channels, requantised like a product. */
+/* A window of pixels: its average, one multiplier for all channels, requantised like a product; or its greatest
+   elements, clamped. */
 typedef struct abacus_pool_window {
   const int8_t *pixels;
   intptr_t height, width, row_stride, channel_count;
@@ -93,6 +94,7 @@ typedef struct abacus_row_sums {
   void abacus_##set##_depthwise_row(const abacus_depthwise_row *row);                \
   void abacus_##set##_weighted_sum(const abacus_weighted_sum *sum);                  \
   void abacus_##set##_gather(const abacus_window_gather *windows);                   \
+  void abacus_##set##_greatest(const abacus_pool_window *window);                    \
   void abacus_##set##_average(const abacus_pool_window *window)
 
 ABACUS_VECTOR_LOOPS(avx2);
