@@ -109,10 +109,11 @@ import Testing
       let own = try kernels(["exercise.c", "model.S", "model_kernels.c"])
       let operators = (0...UInt8.max).compactMap(Opcode.init).map { "abacus_run_\($0.symbol)" }
       #expect(operators.count == 28 && all.isSuperset(of: operators.map { $0[...] }))
+      // In one form or several: compilers merge those that are the same on this machine.
       #expect(
-        own == [
-          "abacus_run_fully_connected_rows", "abacus_run_convolution_rows", "abacus_run_depthwise_convolution_lines",
-          "abacus_run_average_pool", "abacus_run_softmax_computed",
+        operators.filter { name in own.contains { $0 == name || $0.hasPrefix(name + "_") } } == [
+          "abacus_run_fully_connected", "abacus_run_convolution", "abacus_run_depthwise_convolution",
+          "abacus_run_average_pool", "abacus_run_softmax",
         ])
     }
   }
