@@ -11,14 +11,43 @@ let board = Context.environment["ABACUS_BOARD"]
 
 let runtimeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
+// 64-bit CPUs have inner loops for several sets of vector instructions, each in a module compiled for its set;
+// a session chooses when it is opened. Microcontrollers know theirs when they are compiled (toolset.json).
+var vectorSets: [String: [String]] = [:]
+let isHost = board == nil || board == "linux"
+#if arch(x86_64)
+if isHost {
+  vectorSets = [
+    "AbacusAVX2": ["-mavx2"],
+    "AbacusVNNI": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mbmi2"],
+  ]
+}
+#elseif arch(arm64)
+if isHost { vectorSets = ["AbacusSDOT": ["-march=armv8.2-a+dotprod"]] }
+#endif
+if board == "aarch64-virt" { vectorSets = ["AbacusSDOT": ["-march=armv8.2-a+dotprod"]] }
+
 var products: [Product] = []
 var dependencies: [Package.Dependency] = []
 var targets: [Target] = [
   .target(name: "CAbacus"),
   .target(name: "AbacusFormat", swiftSettings: runtimeSettings),
-  .target(name: "AbacusRuntime", dependencies: ["CAbacus", "AbacusFormat"], swiftSettings: runtimeSettings),
+  .target(
+    name: "AbacusRuntime",
+    dependencies: ["CAbacus", "AbacusFormat"] + vectorSets.keys.sorted().map { .target(name: $0) },
+    swiftSettings: runtimeSettings),
   .target(name: "AbacusDispatch", dependencies: ["CAbacus", "AbacusFormat", "AbacusRuntime"], swiftSettings: runtimeSettings),
 ]
+
+if !vectorSets.isEmpty {
+  targets.append(.target(name: "AbacusVectors", dependencies: ["CAbacus"], swiftSettings: runtimeSettings))
+}
+for (name, features) in vectorSets.sorted(by: { $0.key < $1.key }) {
+  targets.append(
+    .target(
+      name: name, dependencies: ["CAbacus", "AbacusVectors"],
+      swiftSettings: runtimeSettings + [.unsafeFlags(features.flatMap { ["-Xcc", $0] })]))
+}
 
 if let board {
   products += [.library(name: "abacus", type: .static, targets: ["AbacusRuntime", "AbacusDispatch"])]
@@ -86,7 +115,7 @@ if let board {
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
     .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-    .testTarget(name: "AbacusTests", dependencies: ["AbacusPack"]),
+    .testTarget(name: "AbacusTests", dependencies: ["AbacusFormat", "AbacusPack"]),
     .testTarget(name: "BenchTests", dependencies: ["bench", "AbacusPack"]),
   ]
 }

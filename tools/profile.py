@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-EMULATORS = ["qemu-system-arm", "qemu-system-riscv32"]
+EMULATORS = ["qemu-system-arm", "qemu-system-riscv32", "qemu-system-aarch64"]
 TOP = 16
 # The field of a block's flags that says how many instructions QEMU executes of it; 0 for all.
 COUNT_MASK = 0x1FF

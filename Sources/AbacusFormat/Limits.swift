@@ -81,7 +81,7 @@ public enum Limits {
   /// an extent must stay below `2^31`.
   public static let maximumWindowParameter: UInt32 = 1 << 15
 
-  /// Upper bound for the stack of `abacus_open`, `abacus_run` and `abacus_step`, in bytes.
-  /// The tests hold every emulated board to it.
+  /// Upper bound for the stack of `abacus_open`, `abacus_run` and `abacus_step`, in bytes, on 32-bit CPUs; frames
+  /// of 64-bit ones are up to three times as large. The tests hold every emulated board to it.
   public static let stackBytes: UInt32 = 1024
 }

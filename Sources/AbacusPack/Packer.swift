@@ -8,8 +8,8 @@ public struct PackOptions: Sendable {
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
   public var blockRows = 1
   public var blockColumns = 1
-  /// Weights in pairs of channels, where an operator takes them: fastest on cores with SMLAD (Cortex-M4,
-  /// M7), slow elsewhere.
+  /// Weights in pairs of channels, where an operator takes them: fastest on cores without vectors, slow
+  /// elsewhere.
   public var pairsChannels = false
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
@@ -29,6 +29,41 @@ public struct PackOptions: Sendable {
   public init() {}
 }
 
+extension PackOptions {
+  /// How weights lie in memory.
+  public enum WeightOrder: String, CaseIterable, Sendable {
+    /// Row by row, for any CPU.
+    case rows
+    /// In pairs of channels, for cores without vectors.
+    case pairs
+    /// In blocks of 16 channels by 4 columns, for x86-64 and AArch64.
+    case quads
+  }
+
+  /// The order that the options for blocks and pairs amount to.
+  public var weightOrder: WeightOrder {
+    get {
+      if pairsChannels { return .pairs }
+      return blockRows == Int(QuadLayout.rows) && blockColumns == Int(QuadLayout.columns) ? .quads : .rows
+    }
+    set {
+      pairsChannels = newValue == .pairs
+      blockRows = newValue == .quads ? Int(QuadLayout.rows) : 1
+      blockColumns = newValue == .quads ? Int(QuadLayout.columns) : 1
+    }
+  }
+
+  /// Rows in a loop of operators: what is asked for, or as many as the product's loops take at once.
+  var unitsInLoop: Int {
+    if let rowsInLoop { return rowsInLoop }
+    return switch weightOrder {
+    case .rows: 2
+    case .pairs: 3
+    case .quads: 8
+    }
+  }
+}
+
 /// A model ready for devices, with the plan it was written from.
 public struct PackedModel {
   public let blob: [UInt8]
@@ -42,7 +77,7 @@ public enum Packer {
   /// - Throws: `PackError` naming the node that cannot be expressed and what would be right.
   public static func pack(_ graph: Graph, options: PackOptions = PackOptions()) throws -> PackedModel {
     let lowered = try Lowering.lower(graph.normalized().exposing(options.exposed), options: options)
-    let program = LoopFormation.form(lowered, unitsInLoop: options.rowsInLoop ?? (options.pairsChannels ? 3 : 2))
+    let program = LoopFormation.form(lowered, unitsInLoop: options.unitsInLoop)
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }

@@ -16,6 +16,7 @@ struct BlobVerifier {
     available = bytes
   }
 
+  @_optimize(size)
   func verify() throws(Status) {
     try verifyHeader()
     try verifySections()
@@ -30,6 +31,7 @@ struct BlobVerifier {
   // MARK: Header and sections
 
   /// Magic, version and sizes: enough for the sections to be looked at.
+  @_optimize(size)
   func verifyHeader() throws(Status) {
     try require(available >= 4 && blob.word(0) == HeaderRecord.magic, .notAModel)
     try require(available >= HeaderRecord.bytes)
@@ -47,6 +49,7 @@ struct BlobVerifier {
       UInt32(header.inputCount) + UInt32(header.outputCount) <= Limits.maximumBoundaryTensors)
   }
 
+  @_optimize(size)
   private func verifySections() throws(Status) {
     let header = blob.header
     // In order, aligned, without overlap, inside the blob.
@@ -76,6 +79,7 @@ struct BlobVerifier {
   }
 
   /// CRC-32 of the whole content, both checksums left out.
+  @_optimize(size)
   func verifyContentChecksum() throws(Status) {
     var checksum = CRC32()
     for index in 0..<HeaderRecord.checkedBytes { checksum.add(blob.byte(index)) }
@@ -87,12 +91,14 @@ struct BlobVerifier {
 
   // MARK: Tensors
 
+  @_optimize(size)
   private func verifyTensors() throws(Status) {
     for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
       try verify(blob.tensor(index))
     }
   }
 
+  @_optimize(size)
   private func verify(_ tensor: TensorRecord) throws(Status) {
     guard let type = ElementType(rawValue: tensor.elementType),
       let placement = Placement(rawValue: tensor.placement)
@@ -133,14 +139,12 @@ struct BlobVerifier {
     case .twoOfFour, .blockSparse:
       throw .unsupportedOperator
     }
-    var elements = UInt32(1)
-    for dimension in 0..<Limits.maximumRank {
-      var extent = tensor.dims[dimension]
-      try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
-      if layout != .plain && dimension == 0 {
-        extent = try roundUp(extent, UInt32(tensor.blockRows))
-      }
-      elements = try product(elements, extent)
+    try require(tensor.dims[0] >= 1)
+    var elements = layout == .plain ? tensor.dims[0] : try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
+    try require(elements <= Limits.maximumTensorBytes && (tensor.rank > 0 || elements == 1))
+    for dimension in 1..<Limits.maximumRank where tensor.dims[dimension] != 1 {
+      try require(dimension < Int(tensor.rank) && tensor.dims[dimension] >= 1)
+      elements = try product(elements, tensor.dims[dimension])
     }
     if layout != .plain {
       let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
@@ -150,6 +154,7 @@ struct BlobVerifier {
     return try product(elements, type.bits / 8)
   }
 
+  @_optimize(size)
   private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
     try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
     let initial = blob.tensor(Int(tensor.auxiliary))
@@ -159,6 +164,7 @@ struct BlobVerifier {
 
   // MARK: Boundary and names
 
+  @_optimize(size)
   private func verifyBoundary() throws(Status) {
     let header = blob.header
     for index in 0..<Int(header.inputCount) + Int(header.outputCount) {
@@ -171,6 +177,7 @@ struct BlobVerifier {
   }
 
   /// The count of tokens is one int32 of state.
+  @_optimize(size)
   private func verifyPosition() throws(Status) {
     let header = blob.header
     if header.positionTensor == 0 {
@@ -184,6 +191,7 @@ struct BlobVerifier {
   }
 
   /// Names are read by C hosts as strings: each must end inside the section.
+  @_optimize(size)
   private func verifyNames() throws(Status) {
     let names = blob.section(.names)
     if names.bytes == 0 { return }
@@ -198,6 +206,7 @@ struct BlobVerifier {
 
   // MARK: Operators
 
+  @_optimize(size)
   private func verifyOperators() throws(Status) {
     let parameters = blob.section(.parameters)
     var unitsInRound = UInt32(1)
@@ -214,8 +223,9 @@ struct BlobVerifier {
       try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
       unitsInRound = max(continuesLoop(index) ? unitsInRound : 1, record.unitsPerStep)
       if isInLoop { try verifyRounds(record, unitsInRound: unitsInRound, isLast: !continuesLoop(index + 1)) }
+      let tensorCount = blob.header.tensorCount
       for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
-        try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+        try require(UInt32(record.operands[slot]) < tensorCount)
         // An operator outside of loops makes all its units at once, for which a block has no room.
         try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
       }
@@ -234,6 +244,7 @@ struct BlobVerifier {
   /// No unit of any round wraps; the last operator of a loop says how many rounds there are.
   ///
   /// - Parameter unitsInRound: most units that an operator of the loop, up to this one, makes in a round.
+  @_optimize(size)
   private func verifyRounds(_ record: OperatorRecord, unitsInRound: UInt32, isLast: Bool) throws(Status) {
     let end = try sum(record.units, record.delay)
     if isLast { _ = try product(end / record.unitsPerStep + 2, unitsInRound) }
@@ -262,7 +273,8 @@ extension BlobView {
       operator_record: record, tensors: address(.tensors),
       parameters: address(.parameters, record.pointee.parameterOffset),
       parameter_bytes: section(.parameters).bytes &- record.pointee.parameterOffset,
-      constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units, round: 0)
+      constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units,
+      vectors: VectorInstructions.common.rawValue, round: 0)
   }
 }
 

@@ -14,6 +14,8 @@ struct Session {
   /// Where the next step starts; in a loop, the round.
   var nextOperator: UInt32 = 0
   var nextUnit: UInt32 = 0
+  /// Which inner loops this CPU is fastest with; a board has one kind.
+  var vectors = VectorInstructions.best
 
   init(blob: BlobView, arena: UnsafeMutableRawPointer) {
     tag = Self.readyTag
@@ -62,6 +64,7 @@ struct Session {
       unsafe isWhole && !descends ? units : min(nextUnit &+ record.pointee.unitsPerStep, units)
     unsafe call.first_unit = descends ? units &- end : nextUnit
     unsafe call.end_unit = descends ? units &- nextUnit : end
+    unsafe call.vectors = vectors.rawValue
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
     nextUnit = end
     if end == units {
@@ -76,6 +79,7 @@ struct Session {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
+    unsafe call.vectors = vectors.rawValue
     unsafe call.round = nextUnit
     unsafe call.first_unit = record.pointee.firstUnit(inRound: nextUnit)
     unsafe call.end_unit = record.pointee.firstUnit(inRound: nextUnit &+ 1)

@@ -40,7 +40,8 @@ public final class Model {
   /// - Parameters:
   ///   - blob: the bytes of a packed model.
   ///   - arenaBytes: size of the arena; what the blob asks for unless given.
-  public init(_ blob: [UInt8], arenaBytes: Int? = nil) throws(Status) {
+  ///   - vectors: which inner loops run, of those that this CPU has; the fastest unless given.
+  public init(_ blob: [UInt8], arenaBytes: Int? = nil, vectors: VectorInstructions? = nil) throws(Status) {
     self.blob = GuardedMemory(copying: blob)
     requirements = try Model.requirements(of: self.blob)
     arena = GuardedMemory(bytes: arenaBytes ?? requirements.arenaBytes)
@@ -48,6 +49,10 @@ public final class Model {
     unsafe session.initialize(to: abacus_session())
     try unsafe check(
       abacus_open(session, self.blob.base, self.blob.bytes, arena.base, arena.bytes))
+    if let vectors {
+      guard vectors.isHere else { throw .badArgument }
+      unsafe UnsafeMutableRawPointer(session).assumingMemoryBound(to: Session.self).pointee.vectors = vectors
+    }
     for index in 0..<requirements.inputCount { inputs.append(try unsafe boundary(abacus_input, index)) }
     for index in 0..<requirements.outputCount { outputs.append(try unsafe boundary(abacus_output, index)) }
   }
@@ -141,7 +146,7 @@ public final class Model {
 
 /// Aligned memory between guard bytes.
 @safe
-private final class GuardedMemory {
+final class GuardedMemory {
   private static let guardBytes = 64
   private static let pattern: UInt8 = 0xA5
 
@@ -174,7 +179,7 @@ private final class GuardedMemory {
   }
 }
 
-private func check(_ status: abacus_status) throws(Status) {
+func check(_ status: abacus_status) throws(Status) {
   if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
 }
 #endif

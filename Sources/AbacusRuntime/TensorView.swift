@@ -68,6 +68,57 @@ extension Elements where Element == Int16 {
   }
 }
 
+#if ABACUS_DSP
+// Words, behind which the elements then begin.
+extension Elements where Element == UInt32 {
+  @inline(__always)
+  mutating func takeThree() -> abacus_three_words {
+    assert(limit >= 3)
+    var next = unsafe base
+    let words = unsafe abacus_load_three(&next)
+    self = unsafe Elements(base: next, count: limit &- 3)
+    return words
+  }
+
+  /// Three words, from which on the elements still begin.
+  @inline(__always)
+  func peekThree() -> abacus_three_words {
+    assert(limit >= 3)
+    return unsafe abacus_peek_three(base)
+  }
+
+  @inline(__always)
+  mutating func takeFour() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
+    return words
+  }
+
+  @inline(__always)
+  mutating func takeFourWeights() -> abacus_four_words {
+    assert(limit >= 4)
+    var next = unsafe base
+    let words = unsafe abacus_load_four_weights(&next)
+    self = unsafe Elements(base: next, count: limit &- 4)
+    return words
+  }
+}
+
+extension PairSums {
+  /// Four elements of three rows, behind which rows and weights then begin.
+  @inline(__always)
+  mutating func addQuad(_ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    assert(x.limit >= 6 && w.limit >= 2)
+    var (nextX, nextW) = unsafe (x.base, w.base)
+    unsafe abacus_add_quad(&a0, &b0, &c0, &a1, &b1, &c1, &nextX, &nextW)
+    x = unsafe Elements(base: nextX, count: x.limit &- 6)
+    w = unsafe Elements(base: nextW, count: w.limit &- 2)
+  }
+}
+#endif
+
 /// Elements that a kernel reads and writes.
 @safe
 public struct MutableElements<Element: BitwiseCopyable> {
@@ -116,6 +167,17 @@ public struct MutableElements<Element: BitwiseCopyable> {
   }
 }
 
+#if ABACUS_DSP
+extension MutableElements where Element == Int8 {
+  /// Stores four elements, at any address, the first in the lowest byte.
+  @inline(__always)
+  func set(word: UInt32, at index: Int) {
+    assert(index >= 0 && index &+ 4 <= limit)
+    unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: word, as: UInt32.self)
+  }
+}
+#endif
+
 /// One operator of a plan with its operands resolved: what every kernel starts from.
 @safe
 public struct Invocation {
@@ -132,6 +194,11 @@ public struct Invocation {
 
   /// Bytes between the operator's parameters and the end of their section.
   var parameterBytes: UInt32 { unsafe call.pointee.parameter_bytes }
+
+  #if arch(x86_64) || arch(arm64)
+  /// What the session found when it was opened.
+  var vectors: VectorInstructions { unsafe VectorInstructions(rawValue: call.pointee.vectors) ?? .common }
+  #endif
 
   /// Elements of the output that belong to one unit, for operators that split it into equal parts.
   var share: Int { tensor(Operands.output).elementCount / Int(truncatingIfNeeded: record.units) }

@@ -22,7 +22,7 @@ struct BoardOptions: ParsableArguments {
   ) throws -> EmulationResult {
     try Emulator(board: board).run(
       blob: blob, samples: samples, continuation: continuation, ramLimit: ram?.bytes, flashLimit: flash?.bytes,
-      operators: dedicated ? description.neededOperators : nil)
+      kernels: dedicated ? description.neededKernels : nil)
   }
 }
 

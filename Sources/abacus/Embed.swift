@@ -44,7 +44,7 @@ struct Embed: ParsableCommand {
       for file in created { try? FileManager.default.removeItem(atPath: file) }
       throw error
     }
-    let operators = description.neededOperators.map { "\($0.symbol)" }.joined(separator: ", ")
-    print("\(output).h, \(output).S, \(output)_kernels.c: \(NumberText.grouped(bytes.count)) bytes; operators: \(operators)")
+    let kernels = description.neededKernels.map(\.description).joined(separator: ", ")
+    print("\(output).h, \(output).S, \(output)_kernels.c: \(NumberText.grouped(bytes.count)) bytes; kernels: \(kernels)")
   }
 }

@@ -20,7 +20,7 @@ struct Emulate: ParsableCommand {
   @Argument(help: "A packed model.")
   var blob: String
 
-  @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an385-m0, mps2-an386, mps2-an500, mps3-an547, riscv32-virt; or all.")
+  @Option(help: "A folder of Targets: microbit, mps2-an385, mps2-an385-m0, mps2-an386, mps2-an500, mps3-an547, riscv32-virt, aarch64-virt; or all.")
   var board: String
 
   @OptionGroup var boardOptions: BoardOptions

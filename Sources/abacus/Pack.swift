@@ -50,19 +50,15 @@ struct Pack: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7). Every CPU runs both.",
+      "How weights lie: rows, for any CPU; pairs, for Cortex-M0, M3, M4, M7 and RISC-V; quads, for x86-64 and AArch64. Every CPU runs all.",
       valueName: "layout"))
-  var layout = Layout.rows
+  var layout = PackOptions.WeightOrder.rows
 
   @Flag(help: "Leave out names and metadata.")
   var strip = false
 
   @Flag(help: "Print the summary as JSON.")
   var json = false
-
-  enum Layout: String, ExpressibleByArgument, CaseIterable {
-    case rows, pairs
-  }
 
   func validate() throws {
     guard (1...4096).contains(rowsInLoop ?? 1) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
@@ -86,7 +82,7 @@ struct Pack: ParsableCommand {
   private func pack(_ graph: Graph) throws -> PackedModel {
     var options = PackOptions()
     options.strip = strip
-    options.pairsChannels = layout == .pairs
+    options.weightOrder = layout
     options.rowsInLoop = rowsInLoop
     options.ramLimit = ram
     options.exposed = expose
@@ -157,3 +153,5 @@ struct Pack: ParsableCommand {
     }
   }
 }
+
+extension PackOptions.WeightOrder: ExpressibleByArgument {}

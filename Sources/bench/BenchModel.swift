@@ -70,7 +70,7 @@ struct BenchModel: Sendable {
   struct Quantized {
     fileprivate var graph: Graph
     fileprivate var training: PostTraining
-    private var packed: [Bool: PackedModel] = [:]
+    private var packed: [PackOptions.WeightOrder: PackedModel] = [:]
 
     fileprivate init(_ graph: Graph, _ training: PostTraining) {
       self.graph = graph
@@ -79,11 +79,11 @@ struct BenchModel: Sendable {
 
     /// - Parameter board: nil for this machine.
     mutating func pack(for board: Board?) throws -> PackedModel {
-      let pairs = board?.wantsPairs ?? false
-      if let known = packed[pairs] { return known }
-      training.pack.pairsChannels = pairs
+      let order: PackOptions.WeightOrder = board?.weightOrder ?? .quads
+      if let known = packed[order] { return known }
+      training.pack.weightOrder = order
       let result = try training.pack(graph)
-      packed[pairs] = result
+      packed[order] = result
       return result
     }
   }

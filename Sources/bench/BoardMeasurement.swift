@@ -31,8 +31,8 @@ struct BoardMeasurement {
   private func measure(_ row: inout Row, _ model: BenchModel, _ packed: PackedModel) throws {
     let host = try Model(packed.blob)
     let samples = try model.samples(for: host.inputs)
-    let operators = try BlobDescription(packed.blob, name: model.name).neededOperators
-    let result = try emulator.run(blob: packed.blob, samples: samples, operators: operators)
+    let kernels = try BlobDescription(packed.blob, name: model.name).neededKernels
+    let result = try emulator.run(blob: packed.blob, samples: samples, kernels: kernels)
     for (sample, outputs) in zip(samples, result.outputs) where try host(sample) != outputs {
       throw PackError(.mismatch, "\(model.name): \(board.name) computes other bytes than this machine")
     }
@@ -42,7 +42,7 @@ struct BoardMeasurement {
     row.codeBytes = result.flashBytes - packed.blob.count
     row.ramBytes = result.ramBytes
     guard measuresOperators else { return }
-    let stepwise = try emulator.run(blob: packed.blob, samples: samples, operators: operators, stepByStep: true)
+    let stepwise = try emulator.run(blob: packed.blob, samples: samples, kernels: kernels, stepByStep: true)
     row.operators = try OperatorRow.rows(packed, stepwise.callInstructions[samples.count / 2])
   }
 

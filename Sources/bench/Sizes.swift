@@ -43,10 +43,10 @@ struct Sizes: ParsableCommand {
     if let missing = model.needs.first(where: { !Places.exists($0) }) { throw PackError(.file, "\(missing) is not here") }
     var quantized = try model.quantized()
     let packed = try quantized.pack(for: try Board.named(board))
-    let operators = try BlobDescription(packed.blob, name: model.name).neededOperators
+    let kernels = try BlobDescription(packed.blob, name: model.name).neededKernels
     func image(_ project: Project) throws -> FirmwareImage {
       let builder = FirmwareBuilder(board: try Board.named(board), in: project)
-      return try TemporaryFolder.with { try FirmwareImage(contentsOf: try builder.dedicated(to: operators, in: $0)) }
+      return try TemporaryFolder.with { try FirmwareImage(contentsOf: try builder.dedicated(to: kernels, in: $0)) }
     }
     let project = try Project.located()
     let builder = FirmwareBuilder(board: try Board.named(board), in: project)

@@ -158,7 +158,7 @@ HELPER int32_t __aeabi_idiv(int32_t dividend, int32_t divisor) {
 
 #endif
 
-#else /* RISC-V with M: 32-bit products and divisions are instructions. */
+#elif defined(__riscv) /* With M: 32-bit products and divisions are instructions. */
 
 HELPER uint64_t __ashldi3(uint64_t x, int count) { return shifted_left((wide){x}, (uint32_t)count).whole; }
 HELPER uint64_t __lshrdi3(uint64_t x, int count) { return shifted_right((wide){x}, (uint32_t)count).whole; }

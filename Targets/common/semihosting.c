@@ -12,6 +12,10 @@ static void semihosting(uintptr_t operation, const void *argument) {
   register uintptr_t r0 __asm__("r0") = operation;
   register const void *r1 __asm__("r1") = argument;
   __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+#elif defined(__aarch64__)
+  register uintptr_t x0 __asm__("x0") = operation;
+  register const void *x1 __asm__("x1") = argument;
+  __asm__ volatile("hlt 0xf000" : "+r"(x0) : "r"(x1) : "memory");
 #else
   register uintptr_t a0 __asm__("a0") = operation;
   register const void *a1 __asm__("a1") = argument;
@@ -32,7 +36,7 @@ static void semihosting(uintptr_t operation, const void *argument) {
 void board_print(const char *text) { semihosting(SYS_WRITE0, text); }
 
 void board_exit(uint32_t status) {
-  const uint32_t block[2] = {ADP_STOPPED_APPLICATION_EXIT, status};
+  const uintptr_t block[2] = {ADP_STOPPED_APPLICATION_EXIT, status};
   semihosting(SYS_EXIT_EXTENDED, block);
   for (;;) {}
 }

@@ -79,7 +79,7 @@ struct BinaryCheckTests {
     }
   }
 
-  @Test(arguments: ["linux", "microbit", "mps2-an386", "mps3-an547", "riscv32-virt"])
+  @Test(arguments: ["linux", "microbit", "mps2-an386", "mps3-an547", "riscv32-virt", "aarch64-virt"])
   func allocatorsAreFound(board: String) throws {
     try withCanary(Self.allocate, board) { object, architecture in
       let findings = try findings(in: object, architecture)
@@ -87,7 +87,7 @@ struct BinaryCheckTests {
     }
   }
 
-  @Test(arguments: ["linux", "microbit", "mps2-an386", "mps3-an547", "riscv32-virt"])
+  @Test(arguments: ["linux", "microbit", "mps2-an386", "mps3-an547", "riscv32-virt", "aarch64-virt"])
   func integersPass(board: String) throws {
     try withCanary(Self.clean, board) { object, architecture in
       let findings = try findings(in: object, architecture)
@@ -213,6 +213,7 @@ extension BinaryCheckTests {
 
   private func architecture(of board: Board) -> BinaryCheck.Architecture {
     guard let triple = board.triple else { return .host }
+    if triple.hasPrefix("aarch64") { return .aarch64 }
     return triple.hasPrefix("riscv") ? .riscv : .arm(hasMVE: board.cpu == "cortex-m55")
   }
 

@@ -39,7 +39,7 @@ import Testing
   @Test(.timeLimit(.minutes(10))) func symbolsAddUp() throws {
     let builder = try FirmwareBuilder(board: try Board.named("mps2-an386"))
     let image = try TemporaryFolder.with {
-      try FirmwareImage(contentsOf: try builder.dedicated(to: [.fullyConnected], in: $0))
+      try FirmwareImage(contentsOf: try builder.dedicated(to: [NeededKernel(.fullyConnected)], in: $0))
     }
     let stored = image.symbols.filter { $0.kind != .variable }.reduce(0) { $0 + $1.bytes }
     #expect(stored <= image.flashBytes && stored > image.flashBytes * 9 / 10)
@@ -51,7 +51,7 @@ import Testing
     #expect(!sizes.text(top: 5).contains("changed symbol"))
 
     let larger = try TemporaryFolder.with {
-      try FirmwareImage(contentsOf: try builder.dedicated(to: [.fullyConnected, .softmax], in: $0))
+      try FirmwareImage(contentsOf: try builder.dedicated(to: [NeededKernel(.fullyConnected), NeededKernel(.softmax)], in: $0))
     }
     let grown = try SymbolSizes(larger, before: image, modules: ModuleIndex(SampleModel.package), demangle: builder.demangled)
     let added = grown.rows.filter { $0.before == 0 }

@@ -10,12 +10,14 @@ public struct BlobDescription {
   public let inputs: [Int]
   public let outputs: [Int]
   public let metadata: [(key: String, value: String)]
+  /// The form of each operator's kernel.
+  private let forms: [UInt32]
   private let blob: [UInt8]
 
   /// - Throws: `PackError` with the runtime's verdict where it refuses the blob.
   public init(_ blob: [UInt8], name: String) throws {
     do {
-      _ = try Model.requirements(of: blob)
+      forms = try Model.kernelForms(of: blob)
     } catch {
       throw PackError(.malformed, "\(name): \(error.explanation)")
     }
@@ -98,9 +100,12 @@ public struct BlobDescription {
     metadata("labels")?.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) ?? []
   }
 
-  /// The distinct operators that the blob needs, in the order of their opcodes.
-  public var neededOperators: [Opcode] {
-    Set(operators.map(\.opcode)).sorted().compactMap(Opcode.init)
+  /// The kernels that the blob needs, in the order of their opcodes.
+  public var neededKernels: [NeededKernel] {
+    let uses = zip(operators, forms).reduce(into: [UInt8: Set<UInt32>]()) { $0[$1.0.opcode, default: []].insert($1.1) }
+    return uses.sorted { $0.key < $1.key }.compactMap { use in
+      Opcode(rawValue: use.key).map { NeededKernel($0, forms: use.value) }
+    }
   }
 
   /// First and last operator that touches each tensor in the arena; inputs live from before the

@@ -82,38 +82,33 @@ public struct EmbedWriter {
       """
   }
 
-  /// name_kernels.c: the dispatch functions of kernel.h for the operators of this model only.
-  public var kernels: String { EmbedWriter.kernels(description.neededOperators, name: name) }
+  /// name_kernels.c: the dispatch functions of kernel.h for the kernels of this model only.
+  public var kernels: String { EmbedWriter.kernels(description.neededKernels, name: name) }
 
-  /// The dispatch functions for some operators.
-  public static func kernels(_ operators: [Opcode], name: String) -> String {
-    let declarations = operators.map {
-      "extern int abacus_check_\($0.symbol)(const void *call);\n"
-        + "extern void abacus_run_\($0.symbol)(const void *call);\n"
+  /// The dispatch functions for some kernels.
+  public static func kernels(_ kernels: [NeededKernel], name: String) -> String {
+    """
+    /* \(name)_kernels.c: written by abacus embed. It defines the two functions that the
+       library would otherwise bring with every kernel: the linker keeps only these. */
+    #include <stdint.h>
+
+    \(kernels.map(\.declarations).joined())
+    int abacus_dispatch_check(uint32_t opcode, const void *call);
+    void abacus_dispatch_run(uint32_t opcode, const void *call);
+
+    int abacus_dispatch_check(uint32_t opcode, const void *call) {
+      enum { unsupported = 4 }; /* ABACUS_UNSUPPORTED_OPERATOR */
+      switch (opcode) {
+    \(kernels.map(\.check).joined())    default: return unsupported;
+      }
     }
-    let checks = operators.map { "    case \($0.rawValue): return abacus_check_\($0.symbol)(call);\n" }
-    let runs = operators.map { "    case \($0.rawValue): abacus_run_\($0.symbol)(call); break;\n" }
-    return """
-      /* \(name)_kernels.c: written by abacus embed. It defines the two functions that the
-         library would otherwise bring with every kernel: the linker keeps only these. */
-      #include <stdint.h>
 
-      \(declarations.joined())
-      int abacus_dispatch_check(uint32_t opcode, const void *call);
-      void abacus_dispatch_run(uint32_t opcode, const void *call);
-
-      int abacus_dispatch_check(uint32_t opcode, const void *call) {
-        switch (opcode) {
-      \(checks.joined())    default: return 4; /* ABACUS_UNSUPPORTED_OPERATOR */
-        }
+    void abacus_dispatch_run(uint32_t opcode, const void *call) {
+      switch (opcode) {
+    \(kernels.map(\.execution).joined())    default: break;
       }
+    }
 
-      void abacus_dispatch_run(uint32_t opcode, const void *call) {
-        switch (opcode) {
-      \(runs.joined())    default: break;
-        }
-      }
-
-      """
+    """
   }
 }

@@ -1,3 +1,4 @@
+import AbacusFormat
 import Foundation
 
 /// A board or host that Abacus builds for, as its folder in Targets describes it in `board.json`.
@@ -55,8 +56,16 @@ public struct Board: Decodable, Sendable {
   /// Nil where there is nothing to emulate.
   public var machine: Machine?
 
-  /// Its core has SMLAD, which multiplies weights in pairs of channels.
-  public var wantsPairs: Bool { ["cortex-m4", "cortex-m7"].contains(cpu) }
+  /// Its core has loops of its own for weights in pairs of channels.
+  public var wantsPairs: Bool { ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "rv32imc"].contains(cpu) }
+
+  /// The order of weights that its inner loops are fastest with.
+  public var weightOrder: PackOptions.WeightOrder { wantsPairs ? .pairs : is64Bit ? .quads : .rows }
+
+  public var is64Bit: Bool { triple?.hasPrefix("aarch64") ?? true }
+
+  /// What a run may take of the stack: frames of 64-bit CPUs are wider.
+  public var stackBytes: Int { Int(Limits.stackBytes) * (is64Bit ? 3 : 1) }
 
   public static func named(_ name: String) throws(PackError) -> Board {
     let boards = try all()

@@ -57,13 +57,13 @@ public struct Emulator: Sendable {
   ///   - continuation: What follows the samples.
   ///   - ramLimit: Bytes of RAM that the firmware may use, from the origin of the board's RAM.
   ///   - flashLimit: Bytes that firmware and model may occupy.
-  ///   - operators: The firmware is linked with the kernels of these only.
+  ///   - kernels: The firmware is linked with these only.
   ///   - stepByStep: Runs consist of single steps, each measured; ``BlobDescription/operatorOfEachStep``
   ///     says what each does.
   ///   - timeLimit: Seconds after which QEMU is stopped.
   public func run(
     blob: [UInt8], samples: [[[UInt8]]], continuation: Continuation? = nil, ramLimit: Int? = nil,
-    flashLimit: Int? = nil, operators: [Opcode]? = nil, stepByStep: Bool = false, timeLimit: TimeInterval = 300
+    flashLimit: Int? = nil, kernels: [NeededKernel]? = nil, stepByStep: Bool = false, timeLimit: TimeInterval = 300
   ) throws(PackError) -> EmulationResult {
     guard let machine = board.machine, let ram = board.ram else {
       throw PackError(.unsupported, "\(board.name) is not emulated")
@@ -77,7 +77,7 @@ public struct Emulator: Sendable {
     }
     do {
       return try TemporaryFolder.with { folder in
-        let file = try operators.map { try builder.dedicated(to: $0, in: folder) } ?? builder.generic()
+        let file = try kernels.map { try builder.dedicated(to: $0, in: folder) } ?? builder.generic()
         let image = try FirmwareImage(contentsOf: file)
         let flashBytes = image.flashBytes + blob.count
         if let flashLimit, flashBytes > flashLimit {

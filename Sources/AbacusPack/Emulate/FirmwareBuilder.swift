@@ -42,17 +42,17 @@ public struct FirmwareBuilder: Sendable {
     return image
   }
 
-  /// The firmware with the kernels of some operators only, made in `folder`: the objects of the generic
+  /// The firmware with the kernels of one model only, made in `folder`: the objects of the generic
   /// firmware, linked once more with the file that `abacus embed` writes in place of the default table.
-  public func dedicated(to operators: [Opcode], in folder: URL) throws(PackError) -> URL {
+  public func dedicated(to kernels: [NeededKernel], in folder: URL) throws(PackError) -> URL {
     _ = try generic()
     let toolchain = try toolchainFolder()
     let image = folder.appending(path: "firmware")
-    let kernels = image.appendingPathExtension("c"), object = image.appendingPathExtension("o")
-    try AtomicFile.write(EmbedWriter.kernels(operators, name: "model"), to: kernels.path)
+    let source = image.appendingPathExtension("c"), object = image.appendingPathExtension("o")
+    try AtomicFile.write(EmbedWriter.kernels(kernels, name: "model"), to: source.path)
     try run(
       Tool(path: "\(toolchain)/clang"),
-      ["--target=\(board.triple ?? "")", "-c", kernels.path, "-o", object.path] + (try options().cCompiler?.extraCLIOptions ?? []))
+      ["--target=\(board.triple ?? "")", "-c", source.path, "-o", object.path] + (try options().cCompiler?.extraCLIOptions ?? []))
     let list = products.appending(path: "Firmware.product/Objects.LinkFileList")
     guard let objects = try? String(contentsOf: list, encoding: .utf8) else {
       throw PackError(.tool, "\(list.path) is missing; remove \(buildFolder.path) and try again")
@@ -102,6 +102,7 @@ public struct FirmwareBuilder: Sendable {
   private func sourceFingerprint() throws(PackError) -> String {
     let roots = [
       "Package.swift", "Sources/CAbacus", "Sources/AbacusFormat", "Sources/AbacusRuntime", "Sources/AbacusDispatch",
+      "Sources/AbacusVectors", "Sources/AbacusSDOT",
       "Targets/common", "Targets/firmware", "Targets/\(board.name)",
     ]
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A linked image (32-bit little-endian ELF): what it occupies, and where its symbols are.
+/// A linked image (little-endian ELF of 32 or 64 bits, whose addresses fit 32): what it occupies, and where its symbols are.
 public struct FirmwareImage: Sendable {
   /// Code, read-only data and the initial values of variables.
   public let flashBytes: Int
@@ -29,11 +29,12 @@ public struct FirmwareImage: Sendable {
       throw PackError(.file, "\(file.path) cannot be read")
     }
     let reader = Reader(bytes: [UInt8](data))
-    guard reader.bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1]) else {
-      throw PackError(.file, "\(file.path) is not a 32-bit ELF image")
+    guard let layout = Layout(reader) else {
+      throw PackError(.file, "\(file.path) is not an ELF image")
     }
-    let table = Int(reader.word(at: 32)), entryBytes = Int(reader.half(at: 46)), count = Int(reader.half(at: 48))
-    let sections = (0..<count).map { Section(reader, at: table + $0 * entryBytes) }
+    let table = Int(reader.word(at: layout.sectionTable))
+    let entryBytes = Int(reader.half(at: layout.sectionCounts)), count = Int(reader.half(at: layout.sectionCounts + 2))
+    let sections = (0..<count).map { Section(reader, at: table + $0 * entryBytes, layout) }
 
     let loaded = sections.filter { $0.flags & Self.allocated != 0 }
     flashBytes = loaded.filter { $0.type != Self.noBits }.reduce(0) { $0 + $1.bytes }
@@ -43,13 +44,14 @@ public struct FirmwareImage: Sendable {
     var symbols: [UInt32: Symbol] = [:]
     for section in sections where section.type == Self.symbolTable && section.link < count {
       let names = sections[section.link]
-      for entry in stride(from: section.offset, to: section.offset + section.bytes, by: 16) {
+      for entry in stride(from: section.offset, to: section.offset + section.bytes, by: layout.symbolBytes) {
         let name = reader.text(at: names.offset + Int(reader.word(at: entry)))
-        let address = reader.word(at: entry + 4), bytes = Int(reader.word(at: entry + 8))
+        let address = reader.word(at: entry + layout.symbolValue)
+        let bytes = Int(reader.word(at: entry + layout.symbolSize))
         addresses[name] = address
-        let home = Int(reader.half(at: entry + 14))
+        let home = Int(reader.half(at: entry + layout.symbolSection))
         guard bytes > 0, sections.indices.contains(home), symbols[address] == nil else { continue }
-        let isFunction = reader.byte(at: entry + 12) & 15 == Self.function
+        let isFunction = reader.byte(at: entry + layout.symbolKind) & 15 == Self.function
         let isVariable = sections[home].flags & Self.writable != 0
         symbols[address] = Symbol(
           name: name, address: address, bytes: bytes, kind: isFunction ? .code : isVariable ? .variable : .constant)
@@ -67,15 +69,30 @@ public struct FirmwareImage: Sendable {
     return value
   }
 
+  /// Where the fields are that are read; of those of 64 bits the lower half.
+  private struct Layout {
+    var sectionTable = 32, sectionCounts = 46
+    var sectionOffset = 16, sectionBytes = 20, sectionLink = 24
+    var symbolBytes = 16, symbolValue = 4, symbolSize = 8, symbolKind = 12, symbolSection = 14
+
+    init?(_ reader: Reader) {
+      if reader.bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1]) { return }
+      guard reader.bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46, 2, 1]) else { return nil }
+      (sectionTable, sectionCounts) = (40, 58)
+      (sectionOffset, sectionBytes, sectionLink) = (24, 32, 40)
+      (symbolBytes, symbolValue, symbolSize, symbolKind, symbolSection) = (24, 8, 16, 4, 6)
+    }
+  }
+
   private struct Section {
     var type: UInt32, flags: UInt32, offset: Int, bytes: Int, link: Int
 
-    init(_ reader: Reader, at position: Int) {
+    init(_ reader: Reader, at position: Int, _ layout: Layout) {
       type = reader.word(at: position + 4)
       flags = reader.word(at: position + 8)
-      offset = Int(reader.word(at: position + 16))
-      bytes = Int(reader.word(at: position + 20))
-      link = Int(reader.word(at: position + 24))
+      offset = Int(reader.word(at: position + layout.sectionOffset))
+      bytes = Int(reader.word(at: position + layout.sectionBytes))
+      link = Int(reader.word(at: position + layout.sectionLink))
     }
   }
 

@@ -310,7 +310,8 @@ extension Lowering {
       if isPointwise {
         addScratch(for: layout, depth: depth, rows: 3, to: &step)
       } else {
-        var bytes = 2 * ((depth + 3) & ~3)
+        let windows = layout == .blocked ? QuadLayout.windows : 2
+        var bytes = windows * ((depth + 3) & ~3)
         if layout == .paired {
           bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))
         }

@@ -62,7 +62,8 @@ extension Lowering {
     let takesPairs = PairedLayout.takes(
       parameters, ProjectVariant(rawValue: step.variant), output: output.type.rawValue,
       residual: (residual ?? output).type.rawValue)
-    let layout = weightLayout(folded, depth: depth, takesPairs: takesPairs)
+    // Loops on quads end with one shift, as projections seldom do.
+    let layout = options.weightOrder == .quads ? .rowMajor : weightLayout(folded, depth: depth, takesPairs: takesPairs)
     attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
     addScratch(for: layout, depth: depth, rows: rows, to: &step)
     step.parameters = littleEndianBytes(parameters)

@@ -49,13 +49,26 @@ extension OutputStage {
   /// The same for shifts above 32, of which the caller has made sure once for many.
   @inline(__always)
   func applyHigh(_ accumulator: Int32, multiplier: Int32) -> Int32 {
-    let high = accumulator.multipliedFullWidth(by: multiplier).high
-    return finish((high &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
+    applyHigh(accumulator, multiplier: multiplier, shift: shift)
+  }
+
+  @inline(__always)
+  func applyHigh(_ accumulator: Int32, multiplier: Int32, shift: Int32) -> Int32 {
+    return finish((highWord(accumulator, multiplier) &+ (1 &<< (shift &- 33))) &>> (shift &- 32))
   }
 
   /// Zero point and clamp. Clamping comes first, so that a saturated value cannot wrap.
   @inline(__always)
   func finish(_ value: Int32) -> Int32 {
     min(max(value, low &- zeroPoint), high &- zeroPoint) &+ zeroPoint
+  }
+
+  /// The clamp of outputs that have been saturated to their type. Most need none: those of a ReLU have the zero point -128.
+  @inline(__always)
+  func clampSaturated<Output: SaturatedElement>(_ output: MutableElements<Output>, _ count: Int) {
+    if low == Int32(Output.min) && high == Int32(Output.max) { return }
+    for i in 0..<count {
+      output[i] = Output(truncatingIfNeeded: min(max(Int32(output[i]), low), high))
+    }
   }
 }

@@ -28,7 +28,8 @@ public func exponentQ15(_ t: UInt32) -> UInt32 {
   if t >= 16 &<< 16 { return 0 }
   let octaves = t &>> 16
   let rounding: UInt32 = 1 &<< (14 &+ octaves)
-  return min((exponentOfFraction(t & 0xFFFF) &+ rounding) &>> (15 &+ octaves), 32767)
+  let e = (exponentOfFraction(t & 0xFFFF) &+ rounding) &>> (15 &+ octaves)
+  return e &- e &>> 15
 }
 
 /// The argument of the exponential: a difference `d >= 0` of codes, taken to log2 on Q16.

@@ -17,6 +17,7 @@ struct Checker {
   }
 
   /// An operand that must be there, of one type.
+  @_optimize(size)
   func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> TensorRecord {
     try require(call.has(slot))
     let tensor = call.tensor(slot)
@@ -25,6 +26,7 @@ struct Checker {
   }
 
   /// A run-time input or plain constant, all of it there.
+  @_optimize(size)
   func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try rows(slot, type)
     try require(tensor.flags == 0)
@@ -33,6 +35,7 @@ struct Checker {
 
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share: it may
   /// be a block of rows.
+  @_optimize(size)
   func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try tensor(slot, type)
     try require(tensor.layout == Layout.plain.rawValue)
@@ -112,11 +115,13 @@ struct Checker {
 
   /// Elements of a run-time input or plain constant, all of it there.
   @inline(never)
+  @_optimize(size)
   func count(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> UInt32 {
     elements(try input(slot, type))
   }
 
   /// A tensor in the arena, all of it there.
+  @_optimize(size)
   func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try input(slot, type)
     try require(tensor.placement != Placement.constant.rawValue)
@@ -124,6 +129,7 @@ struct Checker {
   }
 
   /// A tensor in the arena that may be a block of rows.
+  @_optimize(size)
   func outputRows(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try rows(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
@@ -131,6 +137,7 @@ struct Checker {
   }
 
   /// The type of an operand that must be there, one of two or three.
+  @_optimize(size)
   func type(
     _ slot: Int, oneOf first: ElementType, _ second: ElementType, _ third: ElementType? = nil
   ) throws(Status) -> ElementType {
@@ -141,12 +148,14 @@ struct Checker {
   }
 
   /// A constant with an exact number of elements.
+  @_optimize(size)
   func constant(_ slot: Int, _ type: ElementType, count: UInt32) throws(Status) {
     let tensor = try input(slot, type)
     try require(tensor.placement == Placement.constant.rawValue && elements(tensor) == count)
   }
 
   /// Bias and multiplier, and the shifts if any, of `count` channels.
+  @_optimize(size)
   func channels(_ count: UInt32) throws(Status) {
     try constant(Operands.channels, .int32, count: try product(count, 2))
     if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
@@ -155,6 +164,7 @@ struct Checker {
   /// Scratch in which rows are widened for weights in pairs of channels; without it the operator is slower.
   ///
   /// - Parameter bytes: so many for rows of `depth` elements.
+  @_optimize(size)
   func pairedScratch(
     _ weights: TensorRecord, depth: UInt32, _ bytes: (UInt32) -> UInt32
   ) throws(Status) {
@@ -166,6 +176,7 @@ struct Checker {
 
   /// Scratch of a depthwise convolution, where there is some, holds the lines that the kernel takes for
   /// granted.
+  @_optimize(size)
   func lineScratch(_ window: Window, _ output: TensorRecord) throws(Status) {
     let (height, width) = (output.dims[1], output.dims[2])
     guard call.has(Operands.scratch), DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
@@ -188,12 +199,14 @@ struct Checker {
     try require(count % call.record.units == 0)
   }
 
+  @_optimize(size)
   func stage(_ stage: OutputStage, _ type: ElementType = .int8) throws(Status) {
     try require(Limits.requantizationShifts.contains(stage.shift))
     try clamp(stage, type)
   }
 
   /// The same where the shift stands elsewhere.
+  @_optimize(size)
   func clamp(_ stage: OutputStage, _ type: ElementType) throws(Status) {
     try require(stage.low <= stage.high)
     try zeroPoint(stage.zeroPoint, type)
@@ -203,6 +216,7 @@ struct Checker {
   }
 
   /// int32 tensors have no zero point; the others fit 16 bits, so that no clamp can wrap.
+  @_optimize(size)
   func zeroPoint(_ zeroPoint: Int32, _ type: ElementType) throws(Status) {
     if type == .int32 {
       try require(zeroPoint == 0)
@@ -219,6 +233,7 @@ struct Checker {
   }
 
   /// Input and output of 8 or 16 bits, in equal rows; a unit is a row. 16 bits are symmetric.
+  @_optimize(size)
   func codeRows(_ stage: OutputStage, inputZeroPoint: Int32, rowLength: UInt32) throws(Status) {
     let types = (
       input: try type(Operands.input, oneOf: .int8, .int16),
@@ -234,6 +249,7 @@ struct Checker {
   }
 
   /// Bounds of an exponential by shifts, so that it neither divides by 0 nor wraps.
+  @_optimize(size)
   func exponent(_ exponent: ShiftExponentParameters) throws(Status) {
     try require(Limits.exponentUnits.contains(exponent.unit))
     try require(Limits.exponentOctaves.contains(exponent.octaves))
@@ -242,6 +258,7 @@ struct Checker {
   }
 
   /// Bounds of a sliding window, so that no row or column index can wrap.
+  @_optimize(size)
   func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
     let limit = Limits.maximumWindowParameter
     try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
@@ -271,13 +288,18 @@ struct Reach {
   }
 }
 
-/// What a check returns to the dispatch.
+/// What a check returns to the dispatch. Checks run once, at open, and are compiled for size.
 @inline(__always)
-func status(_ body: () throws(Status) -> Void) -> abacus_status {
+func status(
+  _ call: UnsafePointer<abacus_kernel_call>, _ check: (Checker) throws(Status) -> Void
+) -> abacus_status {
   do {
-    try body()
+    try check(unsafe Checker(call))
     return ABACUS_OK
   } catch {
-    return abacus_status(rawValue: error.rawValue)
+    return code(of: error)
   }
 }
+
+@inline(never)
+private func code(of status: Status) -> abacus_status { abacus_status(rawValue: status.rawValue) }

@@ -6,103 +6,111 @@ import CAbacus
 
 @c(abacus_check_fully_connected)
 public func checkFullyConnected(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(FullyConnectedParameters.self)
-    try check.stage(p.stage)
-    let input = try check.rows(Operands.input)
-    let output = try check.outputRows()
-    let weights = try check.tensor(Operands.weights, .int8)
-    try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
-    let rows = check.elements(input) / weights.dims[1]
-    try require(try product(rows, weights.dims[1]) == check.elements(input))
-    try require(try product(rows, weights.dims[0]) == check.elements(output))
-    try check.channels(weights.dims[0])
-    try check.units(rows)
-    try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
-  }
+  unsafe status(call, fullyConnected)
+}
+
+@_optimize(size)
+private func fullyConnected(_ check: Checker) throws(Status) {
+  let p = try check.parameters(FullyConnectedParameters.self)
+  try check.stage(p.stage)
+  let input = try check.rows(Operands.input)
+  let output = try check.outputRows()
+  let weights = try check.tensor(Operands.weights, .int8)
+  try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
+  let rows = check.elements(input) / weights.dims[1]
+  try require(try product(rows, weights.dims[1]) == check.elements(input))
+  try require(try product(rows, weights.dims[0]) == check.elements(output))
+  try check.channels(weights.dims[0])
+  try check.units(rows)
+  try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
 }
 
 @c(abacus_check_convolution)
 public func checkConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(ConvolutionParameters.self)
-    try check.stage(p.stage)
-    let input = try check.image(Operands.input, under: p.window)
-    let output = try check.outputImage()
-    let weights = try check.tensor(Operands.weights, .int8)
-    try require(weights.placement == Placement.constant.rawValue && weights.rank == 4)
-    try require(weights.dims[1] == p.window.height && weights.dims[2] == p.window.width)
-    try check.window(p.window, input: input, output: output)
-    try require(weights.dims[0] == output.dims[3])
-    let groups = input.dims[3] / weights.dims[3]
-    try require(groups >= 1 && groups * weights.dims[3] == input.dims[3])
-    try require(weights.dims[0] % groups == 0)
-    try check.channels(weights.dims[0])
-    let geometry = WindowGeometry(p.window, input: input, output: output)
-    let depth = try product(try product(weights.dims[1], weights.dims[2]), weights.dims[3])
-    if geometry.isPointwise && groups == 1 {
-      try check.pairedScratch(weights, depth: depth) { PairedLayout.scratchBytes(depth: $0, rows: 3) }
-    } else {
-      let scratch = try check.output(Operands.scratch)
-      try require(check.elements(scratch) >= (try product(try roundUp(depth, 4), 2)))
-      try check.pairedScratch(weights, depth: depth) {
-        PairedLayout.gatherBytes(depth: $0, channels: weights.dims[3])
-      }
+  unsafe status(call, convolution)
+}
+
+@_optimize(size)
+private func convolution(_ check: Checker) throws(Status) {
+  let p = try check.parameters(ConvolutionParameters.self)
+  try check.stage(p.stage)
+  let input = try check.image(Operands.input, under: p.window)
+  let output = try check.outputImage()
+  let weights = try check.tensor(Operands.weights, .int8)
+  try require(weights.placement == Placement.constant.rawValue && weights.rank == 4)
+  try require(weights.dims[1] == p.window.height && weights.dims[2] == p.window.width)
+  try check.window(p.window, input: input, output: output)
+  try require(weights.dims[0] == output.dims[3])
+  let groups = input.dims[3] / weights.dims[3]
+  try require(groups >= 1 && groups * weights.dims[3] == input.dims[3])
+  try require(weights.dims[0] % groups == 0)
+  try check.channels(weights.dims[0])
+  let geometry = WindowGeometry(p.window, input: input, output: output)
+  let depth = try product(try product(weights.dims[1], weights.dims[2]), weights.dims[3])
+  if geometry.isPointwise && groups == 1 {
+    try check.pairedScratch(weights, depth: depth) { PairedLayout.scratchBytes(depth: $0, rows: 3) }
+  } else {
+    let scratch = try check.output(Operands.scratch)
+    try require(check.elements(scratch) >= (try product(try roundUp(depth, 4), 2)))
+    try check.pairedScratch(weights, depth: depth) {
+      PairedLayout.gatherBytes(depth: $0, channels: weights.dims[3])
     }
   }
 }
 
 @c(abacus_check_depthwise_convolution)
 public func checkDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(ConvolutionParameters.self)
-    try check.stage(p.stage)
-    let input = try check.image(Operands.input, under: p.window)
-    let output = try check.outputImage()
-    let weights = try check.input(Operands.weights)
-    try require(weights.placement == Placement.constant.rawValue && weights.rank == 3)
-    try require(weights.dims[0] == p.window.height && weights.dims[1] == p.window.width)
-    try require(weights.dims[2] == output.dims[3] && output.dims[3] % input.dims[3] == 0)
-    try check.window(p.window, input: input, output: output)
-    try check.channels(output.dims[3])
-    try check.lineScratch(p.window, output)
-  }
+  unsafe status(call, depthwiseConvolution)
+}
+
+@_optimize(size)
+private func depthwiseConvolution(_ check: Checker) throws(Status) {
+  let p = try check.parameters(ConvolutionParameters.self)
+  try check.stage(p.stage)
+  let input = try check.image(Operands.input, under: p.window)
+  let output = try check.outputImage()
+  let weights = try check.input(Operands.weights)
+  try require(weights.placement == Placement.constant.rawValue && weights.rank == 3)
+  try require(weights.dims[0] == p.window.height && weights.dims[1] == p.window.width)
+  try require(weights.dims[2] == output.dims[3] && output.dims[3] % input.dims[3] == 0)
+  try check.window(p.window, input: input, output: output)
+  try check.channels(output.dims[3])
+  try check.lineScratch(p.window, output)
 }
 
 @c(abacus_check_matrix_multiply)
 public func checkMatrixMultiply(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(MatrixMultiplyParameters.self)
-    try check.stage(p.stage)
-    let a = try check.input(Operands.input)
-    let b = try check.input(Operands.second)
-    let output = try check.output()
-    var reachA = Reach()
-    var reachB = Reach()
-    var batches = UInt32(1)
-    for dimension in 0..<4 {
-      try reachA.add(p.batch[dimension], p.batchStrideA[dimension])
-      try reachB.add(p.batch[dimension], p.batchStrideB[dimension])
-      batches = try product(batches, p.batch[dimension])
-    }
-    try reachA.add(p.rows, p.rowStrideA)
-    try reachA.add(p.depth, p.depthStrideA)
-    try reachB.add(p.columns, p.columnStrideB)
-    try reachB.add(p.depth, p.depthStrideB)
-    try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
-    // Strides of 0 would let the depth, and the time of a run, be anything.
-    try require(p.depth <= check.elements(a))
-    let rows = try product(batches, p.rows)
-    try require(try product(rows, p.columns) == check.elements(output))
-    if check.call.has(Operands.channels) {
-      try check.constant(Operands.channels, .int32, count: p.columns)
-    }
-    try check.units(rows)
+  unsafe status(call, matrixMultiply)
+}
+
+@_optimize(size)
+private func matrixMultiply(_ check: Checker) throws(Status) {
+  let p = try check.parameters(MatrixMultiplyParameters.self)
+  try check.stage(p.stage)
+  let a = try check.input(Operands.input)
+  let b = try check.input(Operands.second)
+  let output = try check.output()
+  var reachA = Reach()
+  var reachB = Reach()
+  var batches = UInt32(1)
+  for dimension in 0..<4 {
+    try reachA.add(p.batch[dimension], p.batchStrideA[dimension])
+    try reachB.add(p.batch[dimension], p.batchStrideB[dimension])
+    batches = try product(batches, p.batch[dimension])
   }
+  try reachA.add(p.rows, p.rowStrideA)
+  try reachA.add(p.depth, p.depthStrideA)
+  try reachB.add(p.columns, p.columnStrideB)
+  try reachB.add(p.depth, p.depthStrideB)
+  try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
+  // Strides of 0 would let the depth, and the time of a run, be anything.
+  try require(p.depth <= check.elements(a))
+  let rows = try product(batches, p.rows)
+  try require(try product(rows, p.columns) == check.elements(output))
+  if check.call.has(Operands.channels) {
+    try check.constant(Operands.channels, .int32, count: p.columns)
+  }
+  try check.units(rows)
 }
 
 extension Checker {
@@ -123,27 +131,29 @@ extension Checker {
 
 /// All element-wise operators with two inputs.
 private func checkBinary(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(BinaryParameters.self)
-    try check.stage(p.stage)
-    try require(Limits.requantizationShifts.contains(p.innerShift))
-    let a = try check.runs(Operands.input, p, p.strideA)
-    let b = try check.runs(Operands.second, p, p.strideB)
-    let output = try check.runs(Operands.output, p, nil)
-    try require(output.placement != Placement.constant.rawValue)
-    var reachA = Reach()
-    var reachB = Reach()
-    var rows = UInt32(1)
-    for dimension in 0..<Limits.maximumRank {
-      try reachA.add(p.dims[dimension], p.strideA[dimension])
-      try reachB.add(p.dims[dimension], p.strideB[dimension])
-      if dimension < 5 { rows = try product(rows, p.dims[dimension]) }
-    }
-    try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
-    try require(try product(rows, p.dims[5]) == check.elements(output))
-    try check.units(rows)
+  unsafe status(call, binary)
+}
+
+@_optimize(size)
+private func binary(_ check: Checker) throws(Status) {
+  let p = try check.parameters(BinaryParameters.self)
+  try check.stage(p.stage)
+  try require(Limits.requantizationShifts.contains(p.innerShift))
+  let a = try check.runs(Operands.input, p, p.strideA)
+  let b = try check.runs(Operands.second, p, p.strideB)
+  let output = try check.runs(Operands.output, p, nil)
+  try require(output.placement != Placement.constant.rawValue)
+  var reachA = Reach()
+  var reachB = Reach()
+  var rows = UInt32(1)
+  for dimension in 0..<Limits.maximumRank {
+    try reachA.add(p.dims[dimension], p.strideA[dimension])
+    try reachB.add(p.dims[dimension], p.strideB[dimension])
+    if dimension < 5 { rows = try product(rows, p.dims[dimension]) }
   }
+  try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
+  try require(try product(rows, p.dims[5]) == check.elements(output))
+  try check.units(rows)
 }
 
 @c(abacus_check_add)
@@ -189,154 +199,170 @@ private func checkPool(_ check: Checker) throws(Status) -> PoolParameters {
 
 @c(abacus_check_max_pool)
 public func checkMaxPool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    _ = try checkPool(check)
-  }
+  unsafe status(call, maxPool)
+}
+
+@_optimize(size)
+private func maxPool(_ check: Checker) throws(Status) {
+  _ = try checkPool(check)
 }
 
 @c(abacus_check_average_pool)
 public func checkAveragePool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try checkPool(check)
-    let table = try check.input(Operands.weights, .int32)
-    try require(table.placement == Placement.constant.rawValue)
-    let entries = check.elements(table)
-    let taps = try product(p.window.height, p.window.width)
-    try require(entries == 1 || entries == taps)
-  }
+  unsafe status(call, averagePool)
+}
+
+@_optimize(size)
+private func averagePool(_ check: Checker) throws(Status) {
+  let p = try checkPool(check)
+  let table = try check.input(Operands.weights, .int32)
+  try require(table.placement == Placement.constant.rawValue)
+  let entries = check.elements(table)
+  let taps = try product(p.window.height, p.window.width)
+  try require(entries == 1 || entries == taps)
 }
 
 @c(abacus_check_reduce)
 public func checkReduce(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(ReduceParameters.self)
-    try check.stage(p.stage)
-    try require(ReduceVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
-    let input = try check.input(Operands.input)
-    let output = try check.output()
-    try require(p.axes >> UInt32(Limits.maximumRank) == 0)
-    var kept = UInt32(1)
-    for dimension in 0..<Limits.maximumRank where p.axes >> UInt32(dimension) & 1 == 0 {
-      kept = try product(kept, input.dims[dimension])
-    }
-    try require(kept == check.elements(output))
-    try check.units(1)
+  unsafe status(call, reduce)
+}
+
+@_optimize(size)
+private func reduce(_ check: Checker) throws(Status) {
+  let p = try check.parameters(ReduceParameters.self)
+  try check.stage(p.stage)
+  try require(ReduceVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
+  let input = try check.input(Operands.input)
+  let output = try check.output()
+  try require(p.axes >> UInt32(Limits.maximumRank) == 0)
+  var kept = UInt32(1)
+  for dimension in 0..<Limits.maximumRank where p.axes >> UInt32(dimension) & 1 == 0 {
+    kept = try product(kept, input.dims[dimension])
   }
+  try require(kept == check.elements(output))
+  try check.units(1)
 }
 
 @c(abacus_check_copy)
 public func checkCopy(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(CopyParameters.self)
-    try require(CopyVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
-    try require(check.call.has(Operands.output))
-    guard let type = ElementType(rawValue: check.call.tensor(Operands.output).elementType) else {
-      throw .corrupt
-    }
-    try require(type != .int4 && type != .int2, .unsupportedOperator)
-    let output = try check.output(Operands.output, type)
-    let input = try check.input(Operands.input, type)
-    // Negative strides count from the offset downwards, the others upwards.
-    var above = Reach()
-    var below = Reach()
-    var target = Reach()
-    var rows = UInt32(1)
-    for dimension in 0..<Limits.maximumRank {
-      let extent = p.dims[dimension]
-      let stride = p.sourceStrides[dimension]
-      if stride < 0 {
-        try below.add(extent, stride.magnitude)
-      } else {
-        try above.add(extent, stride.magnitude)
-      }
-      try target.add(extent, p.destinationStrides[dimension])
-      if dimension < 5 { rows = try product(rows, extent) }
-    }
-    try require(below.highest <= p.sourceOffset)
-    try require(try sum(above.highest, p.sourceOffset) < check.elements(input))
-    try require(try sum(target.highest, p.destinationOffset) < check.elements(output))
-    // No element is written twice, so that strides of 0 cannot make a run endless.
-    try require(try product(rows, p.dims[5]) <= check.elements(output))
-    if check.call.has(Operands.weights) {
-      try require(type == .int8)
-      try check.constant(Operands.weights, .int8, count: 256)
-    }
-    try check.units(rows)
+  unsafe status(call, copy)
+}
+
+@_optimize(size)
+private func copy(_ check: Checker) throws(Status) {
+  let p = try check.parameters(CopyParameters.self)
+  try require(CopyVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
+  try require(check.call.has(Operands.output))
+  guard let type = ElementType(rawValue: check.call.tensor(Operands.output).elementType) else {
+    throw .corrupt
   }
+  try require(type != .int4 && type != .int2, .unsupportedOperator)
+  let output = try check.output(Operands.output, type)
+  let input = try check.input(Operands.input, type)
+  // Negative strides count from the offset downwards, the others upwards.
+  var above = Reach()
+  var below = Reach()
+  var target = Reach()
+  var rows = UInt32(1)
+  for dimension in 0..<Limits.maximumRank {
+    let extent = p.dims[dimension]
+    let stride = p.sourceStrides[dimension]
+    if stride < 0 {
+      try below.add(extent, stride.magnitude)
+    } else {
+      try above.add(extent, stride.magnitude)
+    }
+    try target.add(extent, p.destinationStrides[dimension])
+    if dimension < 5 { rows = try product(rows, extent) }
+  }
+  try require(below.highest <= p.sourceOffset)
+  try require(try sum(above.highest, p.sourceOffset) < check.elements(input))
+  try require(try sum(target.highest, p.destinationOffset) < check.elements(output))
+  // No element is written twice, so that strides of 0 cannot make a run endless.
+  try require(try product(rows, p.dims[5]) <= check.elements(output))
+  if check.call.has(Operands.weights) {
+    try require(type == .int8)
+    try check.constant(Operands.weights, .int8, count: 256)
+  }
+  try check.units(rows)
 }
 
 @c(abacus_check_gather)
 public func checkGather(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(GatherParameters.self)
-    try require(check.call.has(Operands.output))
-    guard let type = ElementType(rawValue: check.call.tensor(Operands.output).elementType) else {
-      throw .corrupt
-    }
-    try require(type != .int4 && type != .int2, .unsupportedOperator)
-    let output = try check.output(Operands.output, type)
-    let input = try check.input(Operands.input, type)
-    let indices = try check.input(Operands.second, .int32)
-    try require(p.batch >= 1 && p.outer >= 1 && p.axis >= 1 && p.indices >= 1 && p.inner >= 1)
-    let pairs = try product(p.batch, p.outer)
-    try require(try product(try product(pairs, p.axis), p.inner) == check.elements(input))
-    try require(try product(try product(pairs, p.indices), p.inner) == check.elements(output))
-    try require(try product(p.batch, p.indices) == check.elements(indices))
-    try check.units(pairs)
+  unsafe status(call, gather)
+}
+
+@_optimize(size)
+private func gather(_ check: Checker) throws(Status) {
+  let p = try check.parameters(GatherParameters.self)
+  try require(check.call.has(Operands.output))
+  guard let type = ElementType(rawValue: check.call.tensor(Operands.output).elementType) else {
+    throw .corrupt
   }
+  try require(type != .int4 && type != .int2, .unsupportedOperator)
+  let output = try check.output(Operands.output, type)
+  let input = try check.input(Operands.input, type)
+  let indices = try check.input(Operands.second, .int32)
+  try require(p.batch >= 1 && p.outer >= 1 && p.axis >= 1 && p.indices >= 1 && p.inner >= 1)
+  let pairs = try product(p.batch, p.outer)
+  try require(try product(try product(pairs, p.axis), p.inner) == check.elements(input))
+  try require(try product(try product(pairs, p.indices), p.inner) == check.elements(output))
+  try require(try product(p.batch, p.indices) == check.elements(indices))
+  try check.units(pairs)
 }
 
 @c(abacus_check_softmax)
 public func checkSoftmax(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(SoftmaxParameters.self)
-    try require(p.rowLength >= 1 && p.rowLength <= Limits.maximumSoftmaxRow)
-    try require(p.multiplier >= 0 && Limits.requantizationShifts.contains(p.shift))
-    let input = try check.input(Operands.input)
-    try require(check.call.has(Operands.output))
-    let isWide = check.call.tensor(Operands.output).elementType == ElementType.int16.rawValue
-    let output = try check.output(Operands.output, isWide ? .int16 : .int8)
-    try require(check.elements(input) == check.elements(output))
-    let rows = check.elements(input) / p.rowLength
-    try require(try product(rows, p.rowLength) == check.elements(input))
-    if check.call.has(Operands.weights) {
-      try check.constant(Operands.weights, .int32, count: 256)
-    }
-    try check.units(rows)
+  unsafe status(call, softmax)
+}
+
+@_optimize(size)
+private func softmax(_ check: Checker) throws(Status) {
+  let p = try check.parameters(SoftmaxParameters.self)
+  try require(p.rowLength >= 1 && p.rowLength <= Limits.maximumSoftmaxRow)
+  try require(p.multiplier >= 0 && Limits.requantizationShifts.contains(p.shift))
+  let input = try check.input(Operands.input)
+  try require(check.call.has(Operands.output))
+  let isWide = check.call.tensor(Operands.output).elementType == ElementType.int16.rawValue
+  let output = try check.output(Operands.output, isWide ? .int16 : .int8)
+  try require(check.elements(input) == check.elements(output))
+  let rows = check.elements(input) / p.rowLength
+  try require(try product(rows, p.rowLength) == check.elements(input))
+  if check.call.has(Operands.weights) {
+    try check.constant(Operands.weights, .int32, count: 256)
   }
+  try check.units(rows)
 }
 
 @c(abacus_check_table)
 public func checkTable(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let input = try check.shares(Operands.input)
-    let output = try check.outputShares()
-    try require(check.elements(input) == check.elements(output))
-    try check.constant(Operands.weights, .int8, count: 256)
-    try check.units(dividing: check.elements(output))
-  }
+  unsafe status(call, table)
+}
+
+@_optimize(size)
+private func table(_ check: Checker) throws(Status) {
+  let input = try check.shares(Operands.input)
+  let output = try check.outputShares()
+  try require(check.elements(input) == check.elements(output))
+  try check.constant(Operands.weights, .int8, count: 256)
+  try check.units(dividing: check.elements(output))
 }
 
 @c(abacus_check_requantize)
 public func checkRequantize(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  let check = unsafe Checker(call)
-  return status { () throws(Status) in
-    let p = try check.parameters(RequantizeParameters.self)
-    let types = (
-      input: try check.type(Operands.input, oneOf: .int8, .int16, .int32),
-      output: try check.type(Operands.output, oneOf: .int8, .int16, .int32)
-    )
-    try check.stage(p.stage, types.output)
-    let input = try check.shares(Operands.input, types.input)
-    let output = try check.outputShares(types.output)
-    try require(check.elements(input) == check.elements(output))
-    try check.units(dividing: check.elements(output))
-  }
+  unsafe status(call, requantize)
+}
+
+@_optimize(size)
+private func requantize(_ check: Checker) throws(Status) {
+  let p = try check.parameters(RequantizeParameters.self)
+  let types = (
+    input: try check.type(Operands.input, oneOf: .int8, .int16, .int32),
+    output: try check.type(Operands.output, oneOf: .int8, .int16, .int32)
+  )
+  try check.stage(p.stage, types.output)
+  let input = try check.shares(Operands.input, types.input)
+  let output = try check.outputShares(types.output)
+  try require(check.elements(input) == check.elements(output))
+  try check.units(dividing: check.elements(output))
 }

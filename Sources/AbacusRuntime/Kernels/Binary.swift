@@ -65,10 +65,27 @@ private func addDense(_ call: Invocation) {
   let b: Elements<Int8> = call.elements(Operands.second)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
   let length = Int(truncatingIfNeeded: p.dims[5])
+  #if ABACUS_MVE
+  if VectorAdd.suits(p) {
+    let sum = VectorAdd(p)
+    for unit in call.units {
+      let start = p.start(of: unit)
+      sum.run(a.dropping(start.a), b.dropping(start.b), output.dropping(unit &* length), length)
+    }
+    return
+  }
+  #endif
   let sum = DenseAdd(p)
   for unit in call.units {
     let start = p.start(of: unit)
-    sum.run(a.dropping(start.a), b.dropping(start.b), output.dropping(unit &* length), length)
+    let target = output.dropping(unit &* length)
+    #if arch(x86_64) || arch(arm64)
+    if call.vectors != .common {
+      sum.run(call.vectors, a.dropping(start.a), b.dropping(start.b), target, length)
+      continue
+    }
+    #endif
+    sum.run(a.dropping(start.a), b.dropping(start.b), target, length)
   }
 }
 

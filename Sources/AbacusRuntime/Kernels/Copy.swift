@@ -1,18 +1,44 @@
 import AbacusFormat
 import CAbacus
 
-/// Strided copy of up to six dimensions: transpose, slice, pad, concatenation, broadcast. A unit
-/// is one run of the last dimension.
-@c(abacus_run_copy)
-public func runCopy(_ call: UnsafePointer<abacus_kernel_call>) {
-  let call = unsafe Invocation(call)
-  switch call.tensor(Operands.output).elementType {
-  case ElementType.int32.rawValue: copy(call, Int32.self)
-  case ElementType.int16.rawValue: copy(call, Int16.self)
-  default: copy(call, Int8.self)
+// Strided copy of up to six dimensions: transpose, slice, pad, concatenation, broadcast. A unit
+// is one run of the last dimension.
+
+/// 0, 1, 2: elements of one, two or four bytes.
+@c(abacus_form_copy)
+public func copyForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  switch unsafe Invocation(call).tensor(Operands.output).elementType {
+  case ElementType.int32.rawValue: 2
+  case ElementType.int16.rawValue: 1
+  default: 0
   }
 }
 
+@c(abacus_run_copy)
+public func runCopy(_ call: UnsafePointer<abacus_kernel_call>) {
+  switch unsafe copyForm(call) {
+  case 0: unsafe copyInt8(call)
+  case 1: unsafe copyInt16(call)
+  default: unsafe copyInt32(call)
+  }
+}
+
+@c(abacus_run_copy_int8)
+public func copyInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe copy(Invocation(call), Int8.self)
+}
+
+@c(abacus_run_copy_int16)
+public func copyInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe copy(Invocation(call), Int16.self)
+}
+
+@c(abacus_run_copy_int32)
+public func copyInt32(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe copy(Invocation(call), Int32.self)
+}
+
+@inline(never)
 private func copy<Element: FixedWidthInteger & BitwiseCopyable>(_ call: Invocation, _: Element.Type) {
   let p = call.parameters(CopyParameters.self)
   let source: Elements<Element> = call.elements(Operands.input)

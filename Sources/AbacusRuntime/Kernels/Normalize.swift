@@ -1,49 +1,141 @@
 import AbacusFormat
 import CAbacus
 
-/// Normalisation of rows (integer-semantics 7). A unit is one row.
-@c(abacus_run_normalize)
-public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
+// Normalisation of rows (integer-semantics 7). A unit is one row.
+
+/// 1 where the output is of int16 and 2 where the input is; I-LayerNorm: 4, or 5 where the input is of int16.
+@c(abacus_form_normalize)
+public func normalizeForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   let call = unsafe Invocation(call)
   let isWide = call.tensor(Operands.input).elementType == ElementType.int16.rawValue
-  switch (call.record.variant == NormalizeVariant.paper.rawValue, isWide) {
-  case (false, false): normalize(call, Int8.self)
-  case (false, true): normalize(call, Int16.self)
-  case (true, false): normalizePaper(call, Int8.self)
-  case (true, true): normalizePaper(call, Int16.self)
+  if call.record.variant == NormalizeVariant.paper.rawValue { return isWide ? 5 : 4 }
+  return (isWide ? 2 : 0) | (call.tensor(Operands.output).elementType == ElementType.int16.rawValue ? 1 : 0)
+}
+
+@c(abacus_run_normalize)
+public func runNormalize(_ call: UnsafePointer<abacus_kernel_call>) {
+  switch unsafe normalizeForm(call) {
+  case 0: unsafe normalizeInt8ToInt8(call)
+  case 1: unsafe normalizeInt8ToInt16(call)
+  case 2: unsafe normalizeInt16ToInt8(call)
+  case 3: unsafe normalizeInt16ToInt16(call)
+  case 4: unsafe normalizePaperInt8(call)
+  default: unsafe normalizePaperInt16(call)
   }
 }
 
+@c(abacus_run_normalize_int8_int8)
+public func normalizeInt8ToInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int8.self, Int8.self)
+}
+
+@c(abacus_run_normalize_int8_int16)
+public func normalizeInt8ToInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int8.self, Int16.self)
+}
+
+@c(abacus_run_normalize_int16_int8)
+public func normalizeInt16ToInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int16.self, Int8.self)
+}
+
+@c(abacus_run_normalize_int16_int16)
+public func normalizeInt16ToInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalize(Invocation(call), Int16.self, Int16.self)
+}
+
+@c(abacus_run_normalize_paper_int8)
+public func normalizePaperInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalizePaper(Invocation(call), Int8.self)
+}
+
+@c(abacus_run_normalize_paper_int16)
+public func normalizePaperInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe normalizePaper(Invocation(call), Int16.self)
+}
+
+#if ABACUS_MVE
+private typealias RowElement = SaturatedElement & WidenedWords
+#else
+private typealias RowElement = SaturatedElement
+#endif
+
 /// LayerNorm and RMSNorm, exact but for the rounding of the output (7.2).
-private func normalize<Source: FixedWidthInteger & BitwiseCopyable>(_ call: Invocation, _: Source.Type) {
+@inline(never)
+private func normalize<Source: RowElement, Output: RowElement>(
+  _ call: Invocation, _: Source.Type, _: Output.Type
+) {
   let p = call.parameters(NormalizeParameters.self)
   let isCentered = call.record.variant == NormalizeVariant.layer.rawValue
   let input: Elements<Source> = call.elements(Operands.input)
-  let output = WideOutput(call)
+  let output: MutableElements<Output> = call.mutableElements(Operands.output)
   let affines: Elements<Int32> = call.elements(Operands.channels)
   let count = Int32(bitPattern: p.rowLength)
   let length = Int(truncatingIfNeeded: count)
 
   for unit in call.units {
     let row = input.dropping((unit &- call.origin(Operands.input)) &* length)
-    let target = (unit &- call.origin(Operands.output)) &* length
-    var moments = RowMoments()
-    for i in 0..<length { moments.add(Int32(truncatingIfNeeded: row[i]) &- p.inputZeroPoint) }
+    let target = output.dropping((unit &- call.origin(Operands.output)) &* length)
+    let moments = RowMoments(row, length, zeroPoint: p.inputZeroPoint)
     let inverse = InverseDeviation(
       isCentered
         ? moments.variance(count: count) &+ p.epsilon
         : moments.power(count: count) &+ p.epsilon &* widened(p.rowLength))
     // d = count * (x - zero point) - sum, in one multiplication.
     let offset = (isCentered ? moments.sum : 0) &+ count &* p.inputZeroPoint
+    AffineRow(inverse, count: count, offset: offset, p.stage).write(row, affines, length, to: target)
+  }
+}
+
+extension RowMoments {
+  @inline(never)
+  fileprivate init<Source: FixedWidthInteger & BitwiseCopyable>(
+    _ row: Elements<Source>, _ length: Int, zeroPoint: Int32
+  ) {
+    self.init()
+    for i in 0..<length { add(Int32(truncatingIfNeeded: row[i]) &- zeroPoint) }
+  }
+}
+
+/// Constants of one row's outputs.
+private struct AffineRow {
+  let inverse: InverseDeviation
+  let count: Int32
+  let offset: Int32
+  let stage: OutputStage
+
+  @inline(__always)
+  init(_ inverse: InverseDeviation, count: Int32, offset: Int32, _ stage: OutputStage) {
+    self.inverse = inverse
+    self.count = count
+    self.offset = offset
+    self.stage = stage
+  }
+
+  /// The loop has few numbers and no branches, and its saturation is that of the elements; a narrower clamp comes after.
+  @inline(never)
+  func write<Source: RowElement, Output: RowElement>(
+    _ row: Elements<Source>, _ affines: Elements<Int32>, _ length: Int, to target: MutableElements<Output>
+  ) {
+    let stage = stage
+    #if ABACUS_MVE
+    AffineVectors(
+      count: count, offset: offset, mantissa: inverse.mantissa, preShift: inverse.preShift, shift: inverse.shift,
+      stage: stage
+    ).write(row, affines, length, to: target)
+    #else
     for i in 0..<length {
       let z = inverse.normalize(count &* Int32(truncatingIfNeeded: row[i]) &- offset)
-      let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: p.stage.shift)
-      output.store(p.stage.finish(y), at: target &+ i)
+      let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: stage.shift)
+      target[i] = .saturated(y &+ stage.zeroPoint)
     }
+    #endif
+    stage.clampSaturated(target, length)
   }
 }
 
 /// I-LayerNorm (7.1). Mean and deviation do not depend on the zero point.
+@inline(never)
 private func normalizePaper<Source: FixedWidthInteger & BitwiseCopyable>(
   _ call: Invocation, _: Source.Type
 ) {

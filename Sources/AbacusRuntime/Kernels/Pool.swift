@@ -14,7 +14,7 @@ public func runAveragePool(_ call: UnsafePointer<abacus_kernel_call>) {
 }
 
 /// The taps of one window that lie inside the image.
-private struct Taps {
+struct PoolTaps {
   let rows: Range<Int>
   let columns: Range<Int>
 
@@ -22,8 +22,8 @@ private struct Taps {
   init(_ geometry: WindowGeometry, y: Int, x: Int) {
     let top = geometry.inputRow(y, 0)
     let left = geometry.inputColumn(x, 0)
-    rows = Taps.clip(top, geometry.height, geometry.inputHeight)
-    columns = Taps.clip(left, geometry.width, geometry.inputWidth)
+    rows = PoolTaps.clip(top, geometry.height, geometry.inputHeight)
+    columns = PoolTaps.clip(left, geometry.width, geometry.inputWidth)
   }
 
   @inline(__always)
@@ -47,8 +47,21 @@ private func maxPool(_ call: Invocation) {
   for unit in call.units {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     for x in 0..<geometry.outputWidth {
-      let taps = Taps(geometry, y: unit % geometry.outputHeight, x: x)
+      let taps = PoolTaps(geometry, y: unit % geometry.outputHeight, x: x)
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
+      #if ABACUS_MVE
+      if geometry.channels >= 16 {
+        maximumVectors(geometry, taps, image, target)
+        target.clamp(low: p.stage.low, high: p.stage.high, geometry.channels)
+        continue
+      }
+      #elseif arch(x86_64) || arch(arm64)
+      if call.vectors != .common {
+        var window = PixelVectors(call.vectors, geometry, taps, image, p.stage, target)
+        window.findGreatest()
+        continue
+      }
+      #endif
       for channel in 0..<geometry.channels { target[channel] = low }
       for row in taps.rows {
         for column in taps.columns {
@@ -75,12 +88,34 @@ private func averagePool(_ call: Invocation) {
   for unit in call.units {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     for x in 0..<geometry.outputWidth {
-      let taps = Taps(geometry, y: unit % geometry.outputHeight, x: x)
+      let taps = PoolTaps(geometry, y: unit % geometry.outputHeight, x: x)
       let count = taps.count
       let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
       let offset = Int32(truncatingIfNeeded: count) &* p.inputZeroPoint
       let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
-      for channel in 0..<geometry.channels {
+      #if ABACUS_MVE
+      if geometry.channels >= 4 && p.stage.shift > 32 {
+        averageVectors(geometry, taps, image, p.stage, offset: offset, multiplier: multiplier, target)
+        continue
+      }
+      #elseif arch(x86_64) || arch(arm64)
+      if call.vectors != .common && p.stage.shift > 32 {
+        var window = PixelVectors(call.vectors, geometry, taps, image, p.stage, target)
+        window.average(offset: offset, multiplier: multiplier)
+        continue
+      }
+      #endif
+      var first = 0
+      #if ABACUS_DSP
+      while first &+ 4 <= geometry.channels && count <= maximumTapsOfFourSums {
+        let sums = fourSums(geometry, taps, image.dropping(first))
+        for i in 0..<4 {
+          target[first &+ i] = Int8(truncatingIfNeeded: p.stage.apply(sums[i] &- offset, multiplier: multiplier))
+        }
+        first = first &+ 4
+      }
+      #endif
+      for channel in first..<geometry.channels {
         var sum: Int32 = 0
         for row in taps.rows {
           let line = image.dropping(row &* geometry.inputWidth &* geometry.channels &+ channel)

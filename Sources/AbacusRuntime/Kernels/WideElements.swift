@@ -56,4 +56,8 @@ struct WideOutput {
     default: bytes[index] = Int8(truncatingIfNeeded: value)
     }
   }
+
+  /// Where the elements are known to be of 8 bits.
+  @inline(__always)
+  func store(byte value: Int32, at index: Int) { bytes[index] = Int8(truncatingIfNeeded: value) }
 }

@@ -55,6 +55,22 @@ struct WindowGeometry {
     x &* strideWidth &- padLeft &+ tap &* dilationWidth
   }
 
+  /// Output columns whose windows lie inside the image from left to right.
+  var columnsInside: Range<Int> {
+    let reach = (width &- 1) &* dilationWidth
+    var first = 0
+    while first < outputWidth && inputColumn(first, 0) < 0 { first = first &+ 1 }
+    var end = outputWidth
+    while end > first && inputColumn(end &- 1, 0) &+ reach >= inputWidth { end = end &- 1 }
+    return first..<end
+  }
+
+  /// The windows of an output row lie inside the image from top to bottom.
+  @inline(__always)
+  func isInsideRows(_ y: Int) -> Bool {
+    inputRow(y, 0) >= 0 && inputRow(y, height &- 1) < inputHeight
+  }
+
   /// Copies the window of output pixel (y, x), `depth` channels from `firstChannel` on, into
   /// `patch` [height, width, depth]; padding becomes `fill`.
   @inline(never)
@@ -91,13 +107,31 @@ struct WindowGeometry {
 
   @inline(__always)
   private func set(_ target: MutableElements<Int8>, _ start: Int, _ count: Int, _ value: Int8) {
+    #if ABACUS_MVE
+    target.dropping(start).fill(value, count)
+    #else
     for i in 0..<count { target[start &+ i] = value }
+    #endif
   }
 
   @inline(__always)
   private func copy(
     _ source: Elements<Int8>, _ from: Int, _ target: MutableElements<Int8>, _ to: Int, _ count: Int
   ) {
-    for i in 0..<count { target[to &+ i] = source[from &+ i] }
+    #if ABACUS_MVE
+    target.dropping(to).copy(source.dropping(from), count)
+    #else
+    var i = 0
+    #if ABACUS_DSP
+    while i &+ 4 <= count {
+      target.set(word: source.word(from &+ i), at: to &+ i)
+      i = i &+ 4
+    }
+    #endif
+    while i < count {
+      target[to &+ i] = source[from &+ i]
+      i = i &+ 1
+    }
+    #endif
   }
 }

@@ -16,6 +16,7 @@ typedef struct abacus_kernel_call {
   const void *constants;        /* base of the blob's constants             */
   void *arena;
   uint32_t first_unit, end_unit; /* the slice of the operator to run        */
+  uint32_t vectors;             /* VectorInstructions of the runtime       */
   uint32_t round;                /* of the loop that the operator is in     */
 } abacus_kernel_call;
 

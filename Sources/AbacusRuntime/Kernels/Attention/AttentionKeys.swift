@@ -42,15 +42,19 @@ struct AttentionKeys {
     of query: Elements<Query>, head: Int, _ range: Range<Int>, to scores: MutableElements<Int32>
   ) -> Int32 {
     var greatest = Self.hidden
-    var start = range.lowerBound &* stride &+ head &* depth
-    for key in range {
-      var score = Self.hidden
-      if !hasMask || mask[key] != 0 {
-        score = Query.dot(query, elements.dropping(start), depth)
+    var key = range.lowerBound
+    while key < range.upperBound {
+      let row = elements.dropping(key &* stride &+ head &* depth)
+      let target = scores.dropping(key &- range.lowerBound)
+      if !hasMask && key &+ 4 <= range.upperBound {
+        greatest = max(greatest, Query.fourProducts(query, row, stride: stride, depth, to: target))
+        key = key &+ 4
+      } else {
+        let score = !hasMask || mask[key] != 0 ? Query.dot(query, row, depth) : Self.hidden
         greatest = max(greatest, score)
+        target[0] = score
+        key = key &+ 1
       }
-      scores[key &- range.lowerBound] = score
-      start = start &+ stride
     }
     return greatest
   }

@@ -4,7 +4,7 @@ import AbacusFormat
 /// the running maximum is a whole octave, so that what was summed before is corrected by shifts.
 struct OnlineRow {
   /// Scores of one block, then their exponentials.
-  private let weights: MutableElements<Int32>
+  private let row: ScoreRow
   /// Weighted sums of the values.
   private let sums: MutableElements<Int32>
   private let block: Int
@@ -13,11 +13,11 @@ struct OnlineRow {
   /// The maximum, rounded up to an octave.
   private var octave: Int32 = 0
 
-  /// - Parameter scratch: `block` numbers, then one for each element of a value.
+  /// - Parameter row: scratch of `block` scores, then one number for each element of a value.
   @inline(__always)
-  init(_ scratch: MutableElements<Int32>, block: Int) {
-    weights = scratch
-    sums = scratch.dropping(block)
+  init(_ row: ScoreRow, block: Int) {
+    self.row = row
+    sums = row.scores.dropping(block)
     self.block = block
   }
 
@@ -31,10 +31,10 @@ struct OnlineRow {
     var key = 0
     while key < visible {
       let count = min(block, visible &- key)
-      let greatest = keys.scores(of: query, head: head, key..<key &+ count, to: weights)
+      let greatest = keys.scores(of: query, head: head, key..<key &+ count, to: row.scores)
       if greatest != AttentionKeys.hidden {
         weigh(count, greatest: greatest, scale.score, columns: values.depth)
-        values.addSums(weights, count, head: head, from: key, to: sums)
+        values.addSums(row.weights.readOnly, count, head: head, from: key, to: sums)
       }
       key = key &+ count
     }
@@ -54,10 +54,10 @@ struct OnlineRow {
     }
     for key in 0..<count {
       var e: UInt32 = 0
-      if weights[key] != AttentionKeys.hidden {
-        e = exponentQ15(UInt32(bitPattern: (octave &<< 16) &- logarithm(weights[key], scale)))
+      if row.scores[key] != AttentionKeys.hidden {
+        e = exponentQ15(UInt32(bitPattern: (octave &<< 16) &- logarithm(row.scores[key], scale)))
       }
-      weights[key] = Int32(bitPattern: e)
+      row.weights[key] = Int16(truncatingIfNeeded: e)
       total = total &+ e
     }
   }

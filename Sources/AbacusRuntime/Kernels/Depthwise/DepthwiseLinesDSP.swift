@@ -2,7 +2,7 @@
 import AbacusFormat
 import CAbacus
 
-// Two channels, elements widened to 16 bits, two of a line in a word: six loads and twelve products for two
+// Two channels, elements widened to 16 bits, two of a line in a word: two loads (LDM) and twelve products for two
 // outputs of 3 x 3 taps.
 
 /// Three lines of two channels: [channel][pair of elements][line].
@@ -100,28 +100,9 @@ struct LineBuffer {
   }
 }
 
-/// Sum to int8: high word, shift, saturation. Half a step and the zero point are one summand.
-struct LineEpilogue {
-  private let summand: Int32
-  private let shift: Int32
+typealias LineEpilogue = ByteStage
 
-  static func suits(_ stage: OutputStage) -> Bool {
-    stage.shift > 32 && stage.shift <= 52 && stage.low == -128 && stage.high == 127
-  }
-
-  init(_ stage: OutputStage) {
-    shift = stage.shift &- 32
-    summand = 1 &<< (stage.shift &- 33) &+ stage.zeroPoint &<< shift
-  }
-
-  @inline(__always)
-  func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
-    let high = sum.multipliedFullWidth(by: multiplier).high &+ summand
-    return Int8(truncatingIfNeeded: abacus_saturate_byte(high &>> shift))
-  }
-}
-
-/// One line of outputs of two channels. Weights and constants are read anew for each output: there are not
+/// One line of outputs of two channels. Constants are read anew for each output: there are not
 /// enough registers for them.
 struct LineProduct {
   private let values: Elements<UInt32>
@@ -151,70 +132,81 @@ struct LineProduct {
 
   @inline(__always)
   func run(_ weights: Elements<UInt32>) {
-    if stride == 2 { return singles(weights, 0, count) }
-    if count > 1 { pairs(weights, count / 2) }
-    if count & 1 != 0 { singles(weights, count &- 1, 1) }
+    for lane in 0..<2 {
+      let (w, k) = (weights.dropping(10 &* lane), constants.dropping(2 &* lane))
+      let (x, y) = (values.dropping(lane &* plane), output.dropping(lane))
+      let paired = stride == 2 ? 0 : count & ~1
+      if paired > 0 { pairs(x, w, k, y, paired) }
+      if paired < count { singles(x.dropping(paired / 2 &* 3), w, k, y.dropping(paired &* step), count &- paired) }
+      epilogue.clamp(y, count, step: step)
+    }
   }
 
   /// Two outputs at a time, which share three elements of four.
   @inline(never)
-  private func pairs(_ weights: Elements<UInt32>, _ count: Int) {
-    for lane in 0..<2 {
-      let w = weights.dropping(10 &* lane)
-      let k = constants.dropping(2 &* lane)
-      var x = values.dropping(lane &* plane)
-      let end = x.dropping(3 &* count)
-      var y = output.dropping(lane)
-      while x.isBefore(end) {
-        let bias = k[0]
-        var (first, second) = (bias, bias)
-        add(x[0], x[3], w[0], w[1], &first, &second)
-        add(x[1], x[4], w[2], w[3], &first, &second)
-        add(x[2], x[5], w[4], w[5], &first, &second)
-        let multiplier = k[1]
-        let (a, b) = (epilogue.apply(first, multiplier), epilogue.apply(second, multiplier))
-        y[0] = a
-        y[step] = b
-        (x, y) = (x.dropping(3), y.dropping(2 &* step))
-      }
+  private func pairs(
+    _ values: Elements<UInt32>, _ weights: Elements<UInt32>, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
+  ) {
+    let w = LineWeights(weights)
+    let (bias, multiplier) = (k[0], k[1])
+    var (x, y) = (values, output)
+    let end = x.dropping(count / 2 &* 3)
+    while x.isBefore(end) {
+      let x01 = x.takeThree()
+      var first = abacus_multiply_add_pairs(x01.a, w.first.a, bias)
+      var second = abacus_multiply_add_top_bottom(x01.a, w.first.a, bias)
+      first = abacus_multiply_add_pairs(x01.b, w.first.b, first)
+      second = abacus_multiply_add_top_bottom(x01.b, w.first.b, second)
+      first = abacus_multiply_add_pairs(x01.c, w.first.c, first)
+      second = abacus_multiply_add_top_bottom(x01.c, w.first.c, second)
+      let x23 = x.peekThree()
+      first = abacus_multiply_add_bottom_top(x23.a, w.last.a, first)
+      second = abacus_multiply_add_pairs(x23.a, w.last.a, second)
+      first = abacus_multiply_add_bottom_top(x23.b, w.last.b, first)
+      second = abacus_multiply_add_pairs(x23.b, w.last.b, second)
+      first = abacus_multiply_add_bottom_top(x23.c, w.last.c, first)
+      second = abacus_multiply_add_pairs(x23.c, w.last.c, second)
+      y[0] = epilogue.apply(first, multiplier)
+      y[step] = epilogue.apply(second, multiplier)
+      y = y.dropping(2 &* step)
     }
   }
 
   /// One output at a time, each with the first tap in the bottom half of a word.
   @inline(never)
-  private func singles(_ weights: Elements<UInt32>, _ start: Int, _ count: Int) {
-    for lane in 0..<2 {
-      let w = weights.dropping(10 &* lane)
-      let k = constants.dropping(2 &* lane)
-      var x = values.dropping(lane &* plane &+ start / 2 &* 3)
-      let end = x.dropping(3 &* count)
-      var y = output.dropping(start &* step &+ lane)
-      while x.isBefore(end) {
-        var sum = k[0]
-        add(x[0], x[3], w[0], w[1], &sum)
-        add(x[1], x[4], w[2], w[3], &sum)
-        add(x[2], x[5], w[4], w[5], &sum)
-        y[0] = epilogue.apply(sum, k[1])
-        (x, y) = (x.dropping(3), y.dropping(step))
-      }
+  private func singles(
+    _ values: Elements<UInt32>, _ weights: Elements<UInt32>, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
+  ) {
+    let w = LineWeights(weights)
+    let (bias, multiplier) = (k[0], k[1])
+    var (x, y) = (values, output)
+    let end = x.dropping(3 &* count)
+    while x.isBefore(end) {
+      let x01 = x.takeThree()
+      var sum = abacus_multiply_add_pairs(x01.a, w.first.a, bias)
+      sum = abacus_multiply_add_pairs(x01.b, w.first.b, sum)
+      sum = abacus_multiply_add_pairs(x01.c, w.first.c, sum)
+      let x23 = x.peekThree()
+      sum = abacus_multiply_add_bottom_top(x23.a, w.last.a, sum)
+      sum = abacus_multiply_add_bottom_top(x23.b, w.last.b, sum)
+      sum = abacus_multiply_add_bottom_top(x23.c, w.last.c, sum)
+      y[0] = epilogue.apply(sum, multiplier)
+      y = y.dropping(step)
     }
   }
+}
 
-  /// Three taps of a line: the first two, and the last two.
-  @inline(__always)
-  private func add(_ x01: UInt32, _ x23: UInt32, _ first: UInt32, _ last: UInt32, _ sum: inout Int32) {
-    sum = abacus_multiply_add_pairs(x01, first, sum)
-    sum = abacus_multiply_add_bottom_top(x23, last, sum)
-  }
+/// The taps of three lines, in the order in which the buffer holds them.
+private struct LineWeights {
+  /// The first two of each line.
+  let first: abacus_three_words
+  /// The last two.
+  let last: abacus_three_words
 
-  /// The same, and for the next output.
   @inline(__always)
-  private func add(
-    _ x01: UInt32, _ x23: UInt32, _ first: UInt32, _ last: UInt32, _ sum: inout Int32, _ next: inout Int32
-  ) {
-    add(x01, x23, first, last, &sum)
-    next = abacus_multiply_add_top_bottom(x01, first, next)
-    next = abacus_multiply_add_pairs(x23, last, next)
+  init(_ words: Elements<UInt32>) {
+    first = abacus_three_words(a: words[0], b: words[2], c: words[4])
+    last = abacus_three_words(a: words[1], b: words[3], c: words[5])
   }
 }
 #endif

@@ -1,4 +1,4 @@
-#if ABACUS_SCALAR
+#if ABACUS_SCALAR && !ABACUS_LONG
 import AbacusFormat
 import CAbacus
 
@@ -56,28 +56,7 @@ struct LineBuffer {
   }
 }
 
-/// Sum to int8: high word, shift, clamp. Half a step and the zero point are one summand.
-struct LineEpilogue {
-  private let summand: Int32
-  private let shift: Int32
-  private let low: Int32
-  private let high: Int32
-
-  static func suits(_ stage: OutputStage) -> Bool { stage.shift > 32 && stage.shift <= 52 }
-
-  init(_ stage: OutputStage) {
-    shift = stage.shift &- 32
-    summand = 1 &<< (stage.shift &- 33) &+ stage.zeroPoint &<< shift
-    low = stage.low
-    high = stage.high
-  }
-
-  @inline(__always)
-  func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
-    let value = (sum.multipliedFullWidth(by: multiplier).high &+ summand) &>> shift
-    return Int8(truncatingIfNeeded: min(max(value, low), high))
-  }
-}
+typealias LineEpilogue = ByteStage
 
 /// One line of outputs of one channel.
 struct LineProduct {

@@ -7,6 +7,11 @@ import CAbacus
 /// - Returns: false where they do not apply.
 @inline(never)
 func convolveVectors(_ call: Invocation) -> Bool {
+  if DepthwiseColumns.suits(call) {
+    let kernel = DepthwiseColumns(call)
+    kernel.run(call.units)
+    return true
+  }
   guard let kernel = DepthwiseVectors(call) else { return false }
   for unit in call.units { kernel.row(unit) }
   return true
@@ -37,7 +42,7 @@ private struct DepthwiseVectors {
     channels = call.elements(Operands.channels)
     output = call.mutableElements(Operands.output)
     if geometry.channels != call.tensor(Operands.output).extent(3) || parameters.weightZeroPoint != 0
-      || call.has(Operands.shifts) || stage.shift <= 32
+      || call.has(Operands.shifts) || stage.shift <= 32 || geometry.channels < 8
     {
       return nil
     }
@@ -61,67 +66,57 @@ private struct DepthwiseVectors {
     let isEmpty = taps.rows.isEmpty || taps.columns.isEmpty
     let isInside = taps.rows.count &* taps.columns.count == geometry.height &* geometry.width
     let first = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
-    let walk = TapWalk(
-      rows: isEmpty ? 0 : taps.rows.count, columns: taps.columns.count, channels: geometry.channels,
-      pixel: geometry.dilationWidth &* geometry.channels,
-      row: (geometry.dilationHeight &* geometry.inputWidth &- taps.columns.count &* geometry.dilationWidth)
-        &* geometry.channels,
-      weightRow: (geometry.width &- taps.columns.count) &* geometry.channels)
+    let columns = TapLine(
+      count: isEmpty ? 0 : taps.columns.count, step: geometry.dilationWidth &* geometry.channels,
+      weightStep: geometry.channels)
+    let rows = TapLine(
+      count: isEmpty ? 0 : taps.rows.count, step: geometry.dilationHeight &* geometry.inputWidth &* geometry.channels,
+      weightStep: geometry.width &* geometry.channels)
+    // A column of taps is one run, not many of one tap.
+    let walk = columns.count == 1 ? TapWalk(inner: rows, outer: columns) : TapWalk(inner: columns, outer: rows)
     pixelChannels(
       image.dropping(isEmpty ? 0 : taps.firstPixel &* geometry.channels),
       weights.dropping(isEmpty ? 0 : first &* geometry.channels), walk, isInside, output)
+    if !stage.isFullRange { output.clamp(low: stage.low, high: stage.high, geometry.channels) }
   }
 
-  /// All channels of one output pixel.
+  /// All channels of one output pixel, eight at a time. Where they do not come out even, the last eight begin
+  /// early, and some are computed again.
+  ///
+  /// The padding reads as the zero point: taken off every element inside, it is left to be added once for all
+  /// weights of the window. An element less its zero point has nine bits, so that its product with a weight
+  /// still fits a halfword.
   @inline(never)
   private func pixelChannels(
     _ image: Elements<Int8>, _ weights: Elements<Int8>, _ walk: TapWalk, _ isInside: Bool,
     _ output: MutableElements<Int8>
   ) {
-    var channel = 0
-    while channel &+ 8 <= walk.channels {
-      eight(image, weights, walk, isInside, output, channel, 8)
-      channel = channel &+ 8
+    var next = 0
+    while next < geometry.channels {
+      let channel = min(next, geometry.channels &- 8)
+      let (p, w) = (image.dropping(channel), weights.dropping(channel))
+      var sums: HalfSums
+      if isInside {
+        sums = walk.sums(p, w) { $0 &* $1 }
+      } else {
+        sums = walk.sums(p, w) { ($0 &- SIMD8(repeating: Int16(truncatingIfNeeded: inputZeroPoint))) &* $1 }
+        sums.add(windowWeights(channel), times: inputZeroPoint)
+      }
+      let constants = channels.dropping(2 &* channel).quads
+      let even = stage.applyHigh(sums.even &+ constants.0, multipliers: constants.1)
+      let odd = stage.applyHigh(sums.odd &+ constants.2, multipliers: constants.3)
+      output.dropping(channel).store(abacus_saturate_pairs(even, odd))
+      next = next &+ 8
     }
-    if channel < walk.channels {
-      eight(image, weights, walk, isInside, output, channel, UInt32(truncatingIfNeeded: walk.channels &- channel))
-    }
-  }
-
-  /// Up to eight channels. The padding reads as the zero point: taken off every element inside, it is
-  /// left to be added once for all weights of the window.
-  @inline(__always)
-  private func eight(
-    _ image: Elements<Int8>, _ weights: Elements<Int8>, _ walk: TapWalk, _ isInside: Bool,
-    _ output: MutableElements<Int8>, _ channel: Int, _ count: UInt32
-  ) {
-    let lanes = abacus_half_lanes(count)
-    let zero = isInside ? 0 : inputZeroPoint
-    var sums = walk.sums(
-      image.dropping(channel), weights.dropping(channel), zero: Int16(truncatingIfNeeded: zero), lanes)
-    if !isInside { sums.add(windowWeights(channel, lanes), times: zero) }
-    let even = channels.dropping(2 &* channel)
-    let values = abacus_interleave(
-      finish(sums.even, even, abacus_word_lanes((count &+ 1) / 2)),
-      finish(sums.odd, even.dropping(count > 1 ? 2 : 0), abacus_word_lanes(count / 2)))
-    output.dropping(channel).store(values, lanes)
-  }
-
-  /// Every other of eight channels.
-  @inline(__always)
-  private func finish(_ sums: SIMD4<Int32>, _ channels: Elements<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
-    let places = SIMD4<Int32>(0, 16, 32, 48)
-    return stage.applyHigh(
-      sums &+ channels.words(at: places, lanes), multipliers: channels.dropping(1).words(at: places, lanes))
   }
 
   /// Sums of all weights of the window.
-  @inline(__always)
-  private func windowWeights(_ channel: Int, _ lanes: UInt16) -> HalfSums {
+  @inline(never)
+  private func windowWeights(_ channel: Int) -> HalfSums {
     var sums = HalfSums()
     var w = weights.dropping(channel)
     for _ in 0..<geometry.height &* geometry.width {
-      sums.add(w.halves(lanes))
+      sums.add(w.halves)
       w = w.skipping(geometry.channels)
     }
     return sums
@@ -146,29 +141,32 @@ private struct HalfSums {
   }
 }
 
-/// A rectangle of taps, and how far it is from one to the next, in elements.
-private struct TapWalk {
-  let rows: Int
-  let columns: Int
-  /// From the weights of one tap to those of the next.
-  let channels: Int
-  let pixel: Int
-  /// From behind the last tap of a row to the first of the next.
-  let row: Int
-  let weightRow: Int
+/// Taps in one direction, and how far it is from one to the next, in elements of the image and weights.
+private struct TapLine {
+  let count: Int
+  let step: Int
+  let weightStep: Int
+}
 
-  /// Sums of products of eight channels. An element less its zero point has nine bits, so that its
-  /// product with a weight still fits a halfword.
+/// A rectangle of taps.
+private struct TapWalk {
+  let inner: TapLine
+  let outer: TapLine
+
+  /// Sums of `product` of eight channels, which an element and a weight go into.
   @inline(__always)
-  func sums(_ image: Elements<Int8>, _ weights: Elements<Int8>, zero: Int16, _ lanes: UInt16) -> HalfSums {
+  func sums(
+    _ image: Elements<Int8>, _ weights: Elements<Int8>, _ product: (SIMD8<Int16>, SIMD8<Int16>) -> SIMD8<Int16>
+  ) -> HalfSums {
     var sums = HalfSums()
-    var (p, w) = (image, weights)
-    for _ in 0..<rows {
-      for _ in 0..<columns {
-        sums.add((p.halves(lanes) &- SIMD8(repeating: zero)) &* w.halves(lanes))
-        (p, w) = (p.skipping(pixel), w.skipping(channels))
+    var (line, weightLine, rows) = (image, weights, outer.count)
+    while rows > 0 {
+      var (p, w, left) = (line, weightLine, inner.count)
+      while left > 0 {
+        sums.add(product(p.halves, w.halves))
+        (p, w, left) = (p.skipping(inner.step), w.skipping(inner.weightStep), left &- 1)
       }
-      (p, w) = (p.skipping(row), w.skipping(weightRow))
+      (line, weightLine, rows) = (line.skipping(outer.step), weightLine.skipping(outer.weightStep), rows &- 1)
     }
     return sums
   }

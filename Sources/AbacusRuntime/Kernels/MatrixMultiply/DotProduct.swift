@@ -1,6 +1,6 @@
-#if !ABACUS_DSP
+#if !ABACUS_DSP && !ABACUS_MVE
 // Dot products in plain loops, which compilers turn into vector multiply-accumulates where the CPU
-// has them (AVX2, MVE: vmlava).
+// has them (AVX2).
 
 extension Int8: ProductElement {}
 extension Int16: ProductElement {}
@@ -23,6 +23,18 @@ extension ProductElement {
     var sums = FourProducts()
     for k in 0..<depth { sums.add(x0[k], x1[k], w0[k], w1[k]) }
     return sums.vector
+  }
+
+  @inline(never)
+  static func fourProducts(
+    _ x: Elements<Self>, _ w: Elements<Int8>, stride: Int, _ depth: Int, to products: MutableElements<Int32>
+  ) -> Int32 {
+    var greatest = Int32.min
+    for i in 0..<4 {
+      products[i] = dot(x, w.dropping(i &* stride), depth)
+      greatest = Swift.max(greatest, products[i])
+    }
+    return greatest
   }
 }
 #endif

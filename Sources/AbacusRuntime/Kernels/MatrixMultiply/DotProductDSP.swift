@@ -88,5 +88,39 @@ extension QuadElement {
     }
     return sums.vector
   }
+
+  /// Each word of the row is loaded and widened once.
+  @inline(never)
+  static func fourProducts(
+    _ x: Elements<Self>, _ w: Elements<Int8>, stride: Int, _ depth: Int, to products: MutableElements<Int32>
+  ) -> Int32 {
+    let whole = depth & ~3
+    var sums =
+      whole == depth
+      ? SIMD4<Int32>(repeating: 0) : rest(x.dropping(whole), w.dropping(whole), stride: stride, depth &- whole)
+    let (w1, w2, w3) = (w.dropping(stride), w.dropping(2 &* stride), w.dropping(3 &* stride))
+    var (x, w, v1, v2, v3) = (x, w, w1, w2, w3)
+    let end = x.dropping(whole)
+    while x.isBefore(end) {
+      let a = quad(x, 0)
+      sums[0] = a.product(Quad(w, 0), sums[0])
+      sums[1] = a.product(Quad(v1, 0), sums[1])
+      sums[2] = a.product(Quad(v2, 0), sums[2])
+      sums[3] = a.product(Quad(v3, 0), sums[3])
+      (x, w, v1, v2, v3) = (x.dropping(4), w.dropping(4), v1.dropping(4), v2.dropping(4), v3.dropping(4))
+    }
+    for i in 0..<4 { products[i] = sums[i] }
+    return Swift.max(Swift.max(sums[0], sums[1]), Swift.max(sums[2], sums[3]))
+  }
+
+  /// Fewer than four elements.
+  @inline(never)
+  private static func rest(_ x: Elements<Self>, _ w: Elements<Int8>, stride: Int, _ count: Int) -> SIMD4<Int32> {
+    var sums = SIMD4<Int32>(repeating: 0)
+    for i in 0..<4 {
+      for k in 0..<count { sums[i] = sums[i] &+ Int32(truncatingIfNeeded: x[k]) &* Int32(w[i &* stride &+ k]) }
+    }
+    return sums
+  }
 }
 #endif

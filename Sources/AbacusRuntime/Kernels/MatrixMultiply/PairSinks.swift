@@ -4,22 +4,42 @@ import CAbacus
 
 // What becomes of the sums of products with weights in pairs of channels.
 
-/// What begins and ends the sums of two channels.
+/// Rows of outputs.
 protocol PairSink {
+  /// Rows, of up to three, that are wanted.
+  var rows: Int { get }
+  /// Begins with other rows.
+  mutating func move(to row: Int, rows: Int)
+  /// Makes the rows at hand of up to three rows that lie interleaved.
+  func three(_ product: PairedProduct, _ x: Elements<UInt32>)
+  /// The same of one row that lies alone.
+  func one(_ product: PairedProduct, _ x: Elements<UInt32>)
+}
+
+/// What begins and ends sums one by one.
+protocol ElementSink: PairSink {
   /// Bias and multiplier of each channel.
   var channels: Elements<Int32> { get }
   var channelCount: Int { get }
-  /// Rows, of up to three, whose sums are wanted.
-  var rows: Int { get }
   /// Makes the element of the rows at hand that an accumulator stands for.
   func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int)
   /// Ends the rows at hand.
   func finish()
-  /// Begins with other rows.
-  mutating func move(to row: Int, rows: Int)
 }
 
-extension PairSink {
+extension ElementSink {
+  @inline(__always)
+  func three(_ product: PairedProduct, _ x: Elements<UInt32>) {
+    product.three(x, self)
+    finish()
+  }
+
+  @inline(__always)
+  func one(_ product: PairedProduct, _ x: Elements<UInt32>) {
+    product.one(x, self)
+    finish()
+  }
+
   @inline(__always)
   func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
 
@@ -39,21 +59,6 @@ extension PairSink {
     put(sums.c0, first, channel &+ 2 &* channelCount)
     put(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
   }
-}
-
-/// A type of outputs.
-protocol SaturatedElement: FixedWidthInteger, BitwiseCopyable {
-  static func saturated(_ value: Int32) -> Self
-}
-
-extension Int8: SaturatedElement {
-  @inline(__always)
-  static func saturated(_ value: Int32) -> Int8 { Int8(truncatingIfNeeded: abacus_saturate_byte(value)) }
-}
-
-extension Int16: SaturatedElement {
-  @inline(__always)
-  static func saturated(_ value: Int32) -> Int16 { Int16(truncatingIfNeeded: abacus_saturate_half(value)) }
 }
 
 /// `OutputStage` for shifts above 32, where only the high words of products count.
@@ -87,7 +92,7 @@ private struct HighStage<Output: SaturatedElement> {
 }
 
 /// Rows of outputs.
-struct RowSink<Output: SaturatedElement>: PairSink {
+struct RowSink<Output: SaturatedElement>: ElementSink {
   let channels: Elements<Int32>
   private let stage: HighStage<Output>
   let channelCount: Int
@@ -120,7 +125,7 @@ struct RowSink<Output: SaturatedElement>: PairSink {
 
 /// Rows of outputs of 16 bits on a grid so fine that both words of products count, with a residual of 16
 /// bits added or none. There are no zero points.
-struct WideSink: PairSink {
+struct WideSink: ElementSink {
   let channels: Elements<Int32>
   let channelCount: Int
   private let multiplier: Int32

@@ -1,10 +1,9 @@
 import AbacusFormat
 import CAbacus
 
-// Rows times weights in pairs of channels. Only cores with SMLAD have loops of their own for them; all
-// others execute the layout like any other.
+// Rows times weights in pairs of channels. Only cores with SMLAD and Cortex-M3 (LaneProduct.swift) have loops
+// of their own for them; all others execute the layout like any other.
 
-#if ABACUS_DSP
 extension Invocation {
   /// Weights are in pairs, and there is scratch to widen rows in.
   @inline(__always)
@@ -13,8 +12,15 @@ extension Invocation {
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
       && !has(Operands.shifts)
   }
+
+  /// The same for an int8 layer whose requantisation the loops take.
+  @inline(__always)
+  func takesPairs(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
+    isPaired && PairedLayout.takes(stage, weightZeroPoint: weightZeroPoint)
+  }
 }
 
+#if ABACUS_DSP
 /// Rows that lie one after the other, times weights in pairs.
 ///
 /// - Parameter row: the row of the output that the first becomes.
@@ -34,32 +40,32 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
     let count = min(widened.rows, left)
     for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
     sink.move(to: target &+ row, rows: count)
-    if widened.rows == 3 { product.three(widened.readOnly, &sink) } else { product.one(widened.readOnly, &sink) }
-    sink.finish()
+    if widened.rows == 3 { sink.three(product, widened.readOnly) } else { sink.one(product, widened.readOnly) }
     row = row &+ count
   }
 }
 
 /// Windows of an image, those of the units at hand, times weights in pairs.
 func convolvePaired(
-  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
+  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, channels: Int
 ) {
+  let depth = geometry.height &* geometry.width &* geometry.channels
   let product = PairedProduct(call, depth: depth, channels: channels)
   let input: Elements<Int8> = call.elements(Operands.input)
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
   let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
   let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
   let widened = WidenedRows(scratch, rows: 3)
-  var sink = RowSink<Int8>(call, stage, channelCount: channels)
+  var sink = ByteSink(call, stage, channelCount: channels)
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
+  var y = unit % geometry.outputHeight
+  var image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
   while pixel < end {
     // Where fewer than three are left, the others are whatever was there before; they go nowhere.
     sink.move(to: pixel, rows: min(3, end &- pixel))
     for lane in 0..<sink.rows {
-      let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-      let y = unit % geometry.outputHeight
       if geometry.channels & 3 == 0 {
         geometry.gather(image, y: y, x: x, fill: fill, into: scratch, lane)
       } else {
@@ -67,10 +73,13 @@ func convolvePaired(
         widened.set(lane, from: 0, staging.readOnly, depth)
       }
       x = x &+ 1
-      if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
+      if x < geometry.outputWidth { continue }
+      (unit, x) = (unit &+ 1, 0)
+      if unit == call.units.upperBound { break }
+      y = unit % geometry.outputHeight
+      image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     }
-    product.three(widened.readOnly, &sink)
-    sink.finish()
+    sink.three(product, widened.readOnly)
     pixel = pixel &+ sink.rows
   }
 }

@@ -8,4 +8,9 @@ protocol ProductElement: FixedWidthInteger, BitwiseCopyable {
     _ x0: Elements<Self>, _ x1: Elements<Self>, _ w0: Elements<Int8>, _ w1: Elements<Int8>,
     _ depth: Int
   ) -> SIMD4<Int32>
+
+  /// One row by four rows of int8 that are `stride` apart; returns the greatest product.
+  static func fourProducts(
+    _ x: Elements<Self>, _ w: Elements<Int8>, stride: Int, _ depth: Int, to products: MutableElements<Int32>
+  ) -> Int32
 }

@@ -43,9 +43,6 @@ struct RowProduct {
   /// One row, channels `range`; `output[n - range.lowerBound]`.
   @inline(never)
   func one(_ x: Elements<Int8>, channels range: Range<Int>, _ output: MutableElements<Int8>) {
-    #if ABACUS_MVE
-    if isVector { return oneVector(x, channels: range, output) }
-    #endif
     let sumX = rowSum(x)
     let depth = weights.depth
     for n in range {
@@ -62,12 +59,7 @@ struct RowProduct {
     _ x0: Elements<Int8>, _ x1: Elements<Int8>, channels range: Range<Int>,
     _ output0: MutableElements<Int8>, _ output1: MutableElements<Int8>
   ) {
-    #if ABACUS_MVE
-    let isEach = isVector || !weights.isRowMajor
-    #else
-    let isEach = !weights.isRowMajor
-    #endif
-    if isEach {
+    if !weights.isRowMajor {
       one(x0, channels: range, output0)
       one(x1, channels: range, output1)
       return

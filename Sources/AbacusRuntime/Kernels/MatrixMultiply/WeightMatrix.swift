@@ -28,6 +28,10 @@ struct WeightMatrix {
   @inline(__always)
   var isRowMajor: Bool { blockRows == 1 }
 
+  /// Rows follow each other, without padding.
+  @inline(__always)
+  var isDense: Bool { blockRows == 1 && groupStride == depth }
+
   /// Row `n` of a row-major matrix.
   @inline(__always)
   func row(_ n: Int) -> Elements<Int8> { elements.dropping(n &* groupStride) }
