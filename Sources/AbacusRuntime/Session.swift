@@ -83,7 +83,7 @@ struct Session {
     unsafe call.round = nextUnit
     unsafe call.first_unit = record.pointee.firstUnit(inRound: nextUnit)
     unsafe call.end_unit = record.pointee.firstUnit(inRound: nextUnit &+ 1)
-    unsafe moveLines(call)
+    if nextUnit != 0 { unsafe moveLines(call.first_unit) }
     if unsafe call.first_unit != call.end_unit { unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call) }
     nextOperator = nextOperator &+ 1
     if continuesLoop(nextOperator) { return }
@@ -95,16 +95,17 @@ struct Session {
     repeat { nextOperator = nextOperator &- 1 } while continuesLoop(nextOperator)
   }
 
-  /// Rows of the output that are still needed move to the beginning of its lines.
-  private func moveLines(_ call: abacus_kernel_call) {
-    let record = unsafe call.operator_record.assumingMemoryBound(to: OperatorRecord.self)
+  /// Rows of the output, above the first unit of this round, that are still needed move to the beginning of its
+  /// lines. Not inlined: the kernel finds its frame gone.
+  @inline(never)
+  private func moveLines(_ firstUnit: UInt32) {
+    let record = unsafe blob.operatorRecord(Int(truncatingIfNeeded: nextOperator))
     let tensor = unsafe blob.tensor(Int(truncatingIfNeeded: record.pointee.operands[Operands.output]))
-    let round = unsafe call.round
-    if tensor.flags != TensorRecord.Flags.lines || round == 0 { return }
-    let first = tensor.bytesBefore(round: round)
-    let past = first &- tensor.bytesBefore(round: round &- 1)
-    let rowBytes = Int(truncatingIfNeeded: tensor.dims[2] &* tensor.dims[3])
-    let left = unsafe Int(truncatingIfNeeded: call.first_unit) &* rowBytes &- first
+    if tensor.flags != TensorRecord.Flags.lines { return }
+    let first = tensor.bytesBefore(round: nextUnit)
+    let past = first &- tensor.bytesBefore(round: nextUnit &- 1)
+    let rowBytes = tensor.dims[2] &* tensor.dims[3]
+    let left = Int(truncatingIfNeeded: firstUnit &* rowBytes) &- first
     if past == 0 || left <= 0 { return }
     let target = unsafe arena + Int(truncatingIfNeeded: tensor.offset)
     unsafe target.copyMemory(from: target + past, byteCount: left)

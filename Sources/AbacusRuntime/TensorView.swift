@@ -249,10 +249,15 @@ public struct Invocation {
   /// Where the first byte of an operand is, or would be if all of it were there.
   @inline(never)
   private func address(_ slot: Int) -> UnsafeMutableRawPointer {
-    let tensor = tensor(slot)
-    let base = unsafe tensor.placement == Placement.constant.rawValue
+    let operands = unsafe call.pointee.operator_record.advanced(by: OperatorRecord.operandsOffset)
+      .assumingMemoryBound(to: UInt16.self)
+    let tensor = unsafe call.pointee.tensors.assumingMemoryBound(to: TensorRecord.self)
+      + Int(truncatingIfNeeded: operands[slot])
+    let base = unsafe tensor.pointee.placement == Placement.constant.rawValue
       ? UnsafeMutableRawPointer(mutating: call.pointee.constants!) : call.pointee.arena!
-    return unsafe base + Int(truncatingIfNeeded: tensor.offset) - tensor.bytesBefore(round: call.pointee.round)
+    let place = unsafe base + Int(truncatingIfNeeded: tensor.pointee.offset)
+    if unsafe tensor.pointee.flags != TensorRecord.Flags.lines { return unsafe place }
+    return unsafe place - tensor.pointee.bytesBefore(round: call.pointee.round)
   }
 
   /// Elements up to the last one there; only debug builds ask.
@@ -281,6 +286,7 @@ public struct Invocation {
 extension TensorRecord {
   /// Bytes of the image that are not there any more when lines have come to a round. They have one image,
   /// of one byte an element.
+  @inline(__always)
   func bytesBefore(round: UInt32) -> Int {
     if flags != Flags.lines { return 0 }
     let row = round &* UInt32(blockRows)

@@ -50,38 +50,44 @@ struct Checker {
   }
 
   /// An image, or lines of one, of which a unit reads or writes one row.
+  @inline(__always)
   func image(_ slot: Int) throws(Status) -> TensorRecord {
-    let tensor = try image(slot, stride: 1, padding: 0, reach: 1)
+    try lines(slot, stride: 1, padding: 0, reach: 1)
+    let tensor = call.tensor(slot)
     try require(tensor.flags == 0 || call.record.units == tensor.dims[1])
     return tensor
   }
 
   /// An image, or lines of one, that a window slides over.
+  @inline(__always)
   func image(_ slot: Int, under window: Window) throws(Status) -> TensorRecord {
     let limit = Limits.maximumWindowParameter
     try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
     let reach = (window.height - 1) * window.dilationHeight + 1
-    return try image(slot, stride: window.strideHeight, padding: window.padTop, reach: reach)
+    try lines(slot, stride: window.strideHeight, padding: window.padTop, reach: reach)
+    return call.tensor(slot)
   }
 
-  /// Lines hold, in every round, the rows that the units at hand read or write: `stride` rows further with
-  /// each unit, `reach` at a time, the first unit's from `padding` rows before the image on.
+  /// An operand of bytes. Lines hold, in every round, the rows that the units at hand read or write:
+  /// `stride` rows further with each unit, `reach` at a time, the first unit's from `padding` rows before the
+  /// image on. Not inlined, and without a result, so that checks keep small frames.
   @inline(never)
-  private func image(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) -> TensorRecord {
-    let tensor = try tensor(slot, .int8)
+  private func lines(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) {
+    try require(call.has(slot))
+    let (tensor, record) = (call.tensor(slot), call.record)
+    try require(tensor.elementType == ElementType.int8.rawValue, .unsupportedOperator)
     try require(tensor.layout == Layout.plain.rawValue)
-    if tensor.flags == 0 { return tensor }
-    let record = call.record
+    if tensor.flags == 0 { return }
     try require(tensor.flags == TensorRecord.Flags.lines && tensor.rank == 4 && tensor.dims[0] == 1)
     try require(try product(record.unitsPerStep, stride) == UInt32(tensor.blockRows))
     let behind = try sum(product(record.delay, stride), padding)
     try require(UInt32(tensor.auxiliary) >= behind)
     let rows = try sum(UInt32(tensor.auxiliary) - behind + UInt32(tensor.blockRows) - stride, reach)
     try require(try product(rows, tensor.dims[2] * tensor.dims[3]) <= tensor.byteCount)
-    return tensor
   }
 
   /// An image, or lines of one, that a unit writes one row of.
+  @inline(__always)
   func outputImage() throws(Status) -> TensorRecord {
     let tensor = try image(Operands.output)
     try require(tensor.placement != Placement.constant.rawValue)

@@ -11,7 +11,7 @@ import Testing
   func smallestPlansKeepTheCodes(pairs: Bool) throws {
     var options = PackOptions()
     options.pairsChannels = pairs
-    var (smaller, lines, delayed) = (0, 0, 0)
+    var (smaller, lines) = (0, 0)
     for seed in 0..<30 {
       let test = TestGraph(chainOf: 300 + seed)
       let packed = try Packer.packSmallest(test.graph, options: options)
@@ -26,9 +26,8 @@ import Testing
       #expect(packed.planned.plan.arenaBytes <= usual)
       if packed.planned.plan.arenaBytes < usual { smaller += 1 }
       lines += packed.planned.program.tensors.count { $0.lines != nil }
-      delayed += packed.planned.program.steps.count { $0.delay > 0 }
     }
-    #expect(smaller > 10 && lines > 20 && delayed > 5)
+    #expect(smaller > 10 && lines > 20)
   }
 
   @Test(arguments: BoardTests.boards)
