@@ -115,7 +115,7 @@ if let board {
     .testTarget(name: "AbacusFormatTests", dependencies: ["AbacusFormat"]),
     .testTarget(name: "AbacusRuntimeTests", dependencies: ["AbacusRuntime", "AbacusDispatch"]),
     .testTarget(name: "AbacusPackTests", dependencies: ["AbacusPack", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-    .testTarget(name: "AbacusTests", dependencies: ["AbacusPack"]),
+    .testTarget(name: "AbacusTests", dependencies: ["AbacusFormat", "AbacusPack"]),
     .testTarget(name: "BenchTests", dependencies: ["bench", "AbacusPack"]),
   ]
 }

@@ -1,6 +1,7 @@
 /// How cores without vectors execute a depthwise convolution of 3 x 3 taps: one or two channels at a time,
 /// along lines of the image, which are its rows or its columns. Three neighbouring lines lie interleaved
-/// in scratch, padding included, and move on by one or two lines; so no window is at a border.
+/// in scratch, padding included, and move on by one or two lines; so no window is at a border. Vectors of
+/// Cortex-M55 use the same scratch in another way (`DepthwiseColumns`).
 public enum DepthwiseLines {
   public static let taps: UInt32 = 3
   /// Longer lines are left to the general loop; so the bytes of scratch stay far below 2^32.

@@ -1,9 +1,10 @@
-/// Weights in pairs of channels, the layout for cores with SMLAD (Cortex-M4, M7): SXTB16 takes two
-/// elements of a channel from a word that holds two of each of two channels.
+/// Weights in pairs of channels, the layout for cores without vectors. On those with SMLAD (Cortex-M4, M7)
+/// SXTB16 takes two elements of a channel from a word that holds two of each of two channels.
 ///
 /// A matrix [N, K] is cut into blocks of two rows and four columns, `[N/2][K/4]`, padded with zeros. The
 /// eight bytes of a block are, with rows n and n + 1 and columns 0 to 3: n 0, n+1 0, n 2, n+1 2, n 1, n+1 1,
-/// n 3, n+1 3. Three rows of activations, widened to 16 bits in scratch, meet two channels at a time.
+/// n 3, n+1 3. Three rows of activations, widened to 16 bits in scratch, meet two channels at a time; on
+/// cores without SMLAD two rows, of which scratch holds words of two elements.
 public enum PairedLayout {
   public static let rows: UInt8 = 2
   public static let columns: UInt8 = 4

@@ -141,6 +141,9 @@ public struct TensorRecord: BitwiseCopyable {
     /// Holds only the rows of the block that a loop of operators is at (`byteCount` says how many);
     /// the extents are those of the whole tensor, which never exists.
     public static let blockOfRows: UInt8 = 1
+    /// Holds only the rows of an image around those that a loop of operators is at, and moves on with it
+    /// (``rowsPerRound``, ``rowsBehind``); the extents are those of the whole image, which never exists.
+    public static let lines: UInt8 = 2
   }
 
   public var elementType: UInt8
@@ -159,11 +162,13 @@ public struct TensorRecord: BitwiseCopyable {
   public var scaleShift: Int8
   /// ``Flags``.
   public var flags: UInt8
-  /// nr of a blocked layout, else 1.
+  /// nr of a blocked layout; rows by which lines move on in each round; else 1.
   public var blockRows: UInt8
   /// kr of a blocked layout, else 1.
   public var blockColumns: UInt8
   /// State: index of the constant with its initial value, or `none` for the zero point.
+  /// Lines: how many rows their first is behind, so that in round t it is row
+  /// max(0, t * blockRows - auxiliary) of the image.
   /// Grouped weights (reserved): group size along K.
   public var auxiliary: UInt16
 
@@ -192,7 +197,8 @@ public struct OperatorRecord: BitwiseCopyable {
 
   public enum Flags {
     /// In a loop with the operator before: a block of units passes through all operators of the loop
-    /// before the next block begins. They agree in `units` and `unitsPerStep`.
+    /// before the next block begins. In round t an operator makes its units from `unitsPerStep` * t
+    /// - `delay` up to those of the next round. The last operator's last unit ends the loop.
     public static let continuesLoop: UInt16 = 1
     /// The last units come first, `unitsPerStep` in each call of the kernel. Not within a loop.
     public static let descends: UInt16 = 2
@@ -209,7 +215,8 @@ public struct OperatorRecord: BitwiseCopyable {
   public var units: UInt32
   /// Pieces that one `abacus_step` executes, at least 1.
   public var unitsPerStep: UInt32
-  public var reserved: UInt32
+  /// In a loop: units by which the operator is behind.
+  public var delay: UInt32
   /// Tensor indices, ``TensorRecord/none`` where an operand is left out.
   public var operands: InlineArray<14, UInt16>
 
@@ -220,7 +227,7 @@ public struct OperatorRecord: BitwiseCopyable {
     parameterOffset = 0
     units = 1
     unitsPerStep = 1
-    reserved = 0
+    delay = 0
     operands = InlineArray(repeating: TensorRecord.none)
   }
 }

@@ -8,14 +8,17 @@ public struct PackOptions: Sendable {
   /// Blocks of the weight layout, rows and columns; 1 and 1 is row-major.
   public var blockRows = 1
   public var blockColumns = 1
-  /// Weights in pairs of channels, where an operator takes them: fastest on cores with SMLAD (Cortex-M4,
-  /// M7), slow elsewhere.
+  /// Weights in pairs of channels, where an operator takes them: fastest on cores without vectors, slow
+  /// elsewhere.
   public var pairsChannels = false
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
   /// Unless it is said, as many as the product's loops take at once.
   public var rowsInLoop: Int?
+  /// Bytes of RAM that arena and stack may take together. Unless it is said, the arena is as small as can be at
+  /// next to no cost in instructions.
+  public var ramLimit: Int?
   /// Arithmetic of softmax, GELU, LayerNorm and residual additions.
   public var arithmetic = Arithmetic()
   /// Names of the classes of a classifier, stored with the model.
@@ -31,7 +34,7 @@ extension PackOptions {
   public enum WeightOrder: String, CaseIterable, Sendable {
     /// Row by row, for any CPU.
     case rows
-    /// In pairs of channels, for cores with SMLAD (Cortex-M4, M7).
+    /// In pairs of channels, for cores without vectors.
     case pairs
     /// In blocks of 16 channels by 4 columns, for x86-64 and AArch64.
     case quads
@@ -78,8 +81,7 @@ public enum Packer {
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }
-    let planned = PlannedProgram(program)
-    try PlanChecker.check(planned)
+    let planned = try Planner.plan(program, ramLimit: options.ramLimit)
     var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
     if !options.labels.isEmpty {
       metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))

@@ -107,12 +107,13 @@ struct BlobVerifier {
     try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
     try require(tensor.byteCount <= Limits.maximumTensorBytes)
     let whole = try storedBytes(tensor, type)
-    if tensor.flags == TensorRecord.Flags.blockOfRows {
+    if tensor.flags == 0 {
+      try require(tensor.byteCount == whole)
+    } else {
       // How many rows each operator needs of it, the operator's own check compares.
+      try require(tensor.flags <= TensorRecord.Flags.lines)
       try require(placement == .arena && tensor.layout == Layout.plain.rawValue)
       try require(tensor.byteCount <= whole)
-    } else {
-      try require(tensor.flags == 0 && tensor.byteCount == whole)
     }
     try require(tensor.offset % Limits.tensorAlignment == 0)
     let limit =
@@ -128,7 +129,8 @@ struct BlobVerifier {
     guard let layout = Layout(rawValue: tensor.layout) else { throw .corrupt }
     switch layout {
     case .plain:
-      try require(tensor.blockRows == 1 && tensor.blockColumns == 1)
+      try require(tensor.blockRows == 1 || tensor.flags == TensorRecord.Flags.lines)
+      try require(tensor.blockColumns == 1)
     case .blocked, .paired:
       try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
       if layout == .paired {
@@ -137,14 +139,12 @@ struct BlobVerifier {
     case .twoOfFour, .blockSparse:
       throw .unsupportedOperator
     }
-    var elements = UInt32(1)
-    for dimension in 0..<Limits.maximumRank {
-      var extent = tensor.dims[dimension]
-      try require(extent >= 1 && (dimension < Int(tensor.rank) || extent == 1))
-      if layout != .plain && dimension == 0 {
-        extent = try roundUp(extent, UInt32(tensor.blockRows))
-      }
-      elements = try product(elements, extent)
+    try require(tensor.dims[0] >= 1)
+    var elements = layout == .plain ? tensor.dims[0] : try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
+    try require(elements <= Limits.maximumTensorBytes && (tensor.rank > 0 || elements == 1))
+    for dimension in 1..<Limits.maximumRank where tensor.dims[dimension] != 1 {
+      try require(dimension < Int(tensor.rank) && tensor.dims[dimension] >= 1)
+      elements = try product(elements, tensor.dims[dimension])
     }
     if layout != .plain {
       let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
@@ -209,18 +209,23 @@ struct BlobVerifier {
   @_optimize(size)
   private func verifyOperators() throws(Status) {
     let parameters = blob.section(.parameters)
+    var unitsInRound = UInt32(1)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
       let record = unsafe blob.operatorRecord(index).pointee
-      try require(record.flags <= OperatorRecord.Flags.descends && record.reserved == 0)
-      if record.flags == OperatorRecord.Flags.continuesLoop { try verifyLoop(record, at: index) }
+      try require(record.flags <= OperatorRecord.Flags.descends)
+      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
+      try require(index > 0 || !continuesLoop(index))
+      try require(isInLoop ? record.flags != OperatorRecord.Flags.descends : record.delay == 0)
       try require(hasForms(record.opcode) || record.variant == 0, .unsupportedOperator)
       try require(record.units >= 1 && record.unitsPerStep >= 1)
       try require(record.units <= Limits.maximumTensorBytes)
       try require(record.unitsPerStep <= Limits.maximumTensorBytes)
       try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
-      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
+      unitsInRound = max(continuesLoop(index) ? unitsInRound : 1, record.unitsPerStep)
+      if isInLoop { try verifyRounds(record, unitsInRound: unitsInRound, isLast: !continuesLoop(index + 1)) }
+      let tensorCount = blob.header.tensorCount
       for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
-        try require(UInt32(record.operands[slot]) < blob.header.tensorCount)
+        try require(UInt32(record.operands[slot]) < tensorCount)
         // An operator outside of loops makes all its units at once, for which a block has no room.
         try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
       }
@@ -236,13 +241,13 @@ struct BlobVerifier {
     return unsafe blob.operatorRecord(index).pointee.flags == OperatorRecord.Flags.continuesLoop
   }
 
-  /// An operator in a loop takes the blocks of the one before it.
+  /// No unit of any round wraps; the last operator of a loop says how many rounds there are.
+  ///
+  /// - Parameter unitsInRound: most units that an operator of the loop, up to this one, makes in a round.
   @_optimize(size)
-  private func verifyLoop(_ record: OperatorRecord, at index: Int) throws(Status) {
-    try require(index > 0)
-    let before = unsafe blob.operatorRecord(index - 1).pointee
-    try require(record.units == before.units && record.unitsPerStep == before.unitsPerStep)
-    try require(before.flags != OperatorRecord.Flags.descends)
+  private func verifyRounds(_ record: OperatorRecord, unitsInRound: UInt32, isLast: Bool) throws(Status) {
+    let end = try sum(record.units, record.delay)
+    if isLast { _ = try product(end / record.unitsPerStep + 2, unitsInRound) }
   }
 
   /// True where the operator's own check looks at the variant.
@@ -269,7 +274,7 @@ extension BlobView {
       parameters: address(.parameters, record.pointee.parameterOffset),
       parameter_bytes: section(.parameters).bytes &- record.pointee.parameterOffset,
       constants: address(.constants), arena: arena, first_unit: 0, end_unit: record.pointee.units,
-      vectors: VectorInstructions.common.rawValue)
+      vectors: VectorInstructions.common.rawValue, round: 0)
   }
 }
 

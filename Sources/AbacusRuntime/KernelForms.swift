@@ -21,6 +21,10 @@ extension Model {
 
 private func kernelForm(_ opcode: Opcode?, _ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   switch opcode {
+  case .fullyConnected: unsafe fullyConnectedForm(call)
+  case .convolution: unsafe convolutionForm(call)
+  case .depthwiseConvolution: unsafe depthwiseConvolutionForm(call)
+  case .softmax: unsafe softmaxForm(call)
   case .project: unsafe projectForm(call)
   case .attention: unsafe attentionForm(call)
   case .normalize: unsafe normalizeForm(call)

@@ -11,7 +11,7 @@ struct Session {
   var tag: UInt64
   let blob: BlobView
   let arena: UnsafeMutableRawPointer
-  /// Where the next step starts.
+  /// Where the next step starts; in a loop, the round.
   var nextOperator: UInt32 = 0
   var nextUnit: UInt32 = 0
   /// Which inner loops this CPU is fastest with; a board has one kind.
@@ -54,27 +54,60 @@ struct Session {
   }
 
   private mutating func runSlice(isWhole: Bool) {
+    if continuesLoop(nextOperator) || continuesLoop(nextOperator &+ 1) { return runRound() }
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
+    let units = unsafe record.pointee.units
     let descends = unsafe record.pointee.flags == OperatorRecord.Flags.descends
-    let isAlone = isWhole && !descends && !continuesLoop(nextOperator) && !continuesLoop(nextOperator &+ 1)
     let end =
-      unsafe isAlone
-      ? record.pointee.units : min(nextUnit &+ record.pointee.unitsPerStep, record.pointee.units)
-    unsafe call.first_unit = descends ? record.pointee.units &- end : nextUnit
-    unsafe call.end_unit = descends ? record.pointee.units &- nextUnit : end
+      unsafe isWhole && !descends ? units : min(nextUnit &+ record.pointee.unitsPerStep, units)
+    unsafe call.first_unit = descends ? units &- end : nextUnit
+    unsafe call.end_unit = descends ? units &- nextUnit : end
     unsafe call.vectors = vectors.rawValue
     unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call)
-    // The block passes through all operators of the loop; then the next block begins.
+    nextUnit = end
+    if end == units {
+      nextOperator = nextOperator &+ 1
+      nextUnit = 0
+    }
+  }
+
+  /// What one operator of a loop does in one round; `nextUnit` counts rounds. After the last operator the
+  /// next round begins.
+  private mutating func runRound() {
+    let index = Int(truncatingIfNeeded: nextOperator)
+    var call = unsafe blob.kernelCall(index, arena: arena)
+    let record = unsafe blob.operatorRecord(index)
+    unsafe call.vectors = vectors.rawValue
+    unsafe call.round = nextUnit
+    unsafe call.first_unit = record.pointee.firstUnit(inRound: nextUnit)
+    unsafe call.end_unit = record.pointee.firstUnit(inRound: nextUnit &+ 1)
+    unsafe moveLines(call)
+    if unsafe call.first_unit != call.end_unit { unsafe abacus_dispatch_run(UInt32(record.pointee.opcode), &call) }
     nextOperator = nextOperator &+ 1
     if continuesLoop(nextOperator) { return }
-    nextUnit = end
-    if unsafe end == record.pointee.units {
+    nextUnit = nextUnit &+ 1
+    if unsafe call.end_unit == record.pointee.units {
       nextUnit = 0
       return
     }
     repeat { nextOperator = nextOperator &- 1 } while continuesLoop(nextOperator)
+  }
+
+  /// Rows of the output that are still needed move to the beginning of its lines.
+  private func moveLines(_ call: abacus_kernel_call) {
+    let record = unsafe call.operator_record.assumingMemoryBound(to: OperatorRecord.self)
+    let tensor = unsafe blob.tensor(Int(truncatingIfNeeded: record.pointee.operands[Operands.output]))
+    let round = unsafe call.round
+    if tensor.flags != TensorRecord.Flags.lines || round == 0 { return }
+    let first = tensor.bytesBefore(round: round)
+    let past = first &- tensor.bytesBefore(round: round &- 1)
+    let rowBytes = Int(truncatingIfNeeded: tensor.dims[2] &* tensor.dims[3])
+    let left = unsafe Int(truncatingIfNeeded: call.first_unit) &* rowBytes &- first
+    if past == 0 || left <= 0 { return }
+    let target = unsafe arena + Int(truncatingIfNeeded: tensor.offset)
+    unsafe target.copyMemory(from: target + past, byteCount: left)
   }
 
   /// An operator goes on with the block of the operator before it.
@@ -150,6 +183,14 @@ struct Session {
       return unsafe blob.address(.names, offset).assumingMemoryBound(to: CChar.self)
     }
     return unsafe UnsafeRawPointer(emptyName.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}
+
+extension OperatorRecord {
+  /// The first unit that a round of a loop makes.
+  fileprivate func firstUnit(inRound round: UInt32) -> UInt32 {
+    let unit = round &* unitsPerStep
+    return unit > delay ? min(unit &- delay, units) : 0
   }
 }
 

@@ -167,6 +167,17 @@ public struct MutableElements<Element: BitwiseCopyable> {
   }
 }
 
+#if ABACUS_DSP
+extension MutableElements where Element == Int8 {
+  /// Stores four elements, at any address, the first in the lowest byte.
+  @inline(__always)
+  func set(word: UInt32, at index: Int) {
+    assert(index >= 0 && index &+ 4 <= limit)
+    unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: word, as: UInt32.self)
+  }
+}
+#endif
+
 /// One operator of a plan with its operands resolved: what every kernel starts from.
 @safe
 public struct Invocation {
@@ -231,13 +242,25 @@ public struct Invocation {
   /// Elements of an operand, wherever it lies.
   @inline(__always)
   func elements<Element: BitwiseCopyable>(_ slot: Int, _: Element.Type = Element.self) -> Elements<Element> {
+    unsafe Elements(
+      base: UnsafePointer(address(slot).assumingMemoryBound(to: Element.self)), count: viewedCount(slot, Element.self))
+  }
+
+  /// Where the first byte of an operand is, or would be if all of it were there.
+  @inline(never)
+  private func address(_ slot: Int) -> UnsafeMutableRawPointer {
     let tensor = tensor(slot)
-    let offset = Int(truncatingIfNeeded: tensor.offset)
-    let count = Int(truncatingIfNeeded: tensor.byteCount) / MemoryLayout<Element>.size
     let base = unsafe tensor.placement == Placement.constant.rawValue
-      ? call.pointee.constants! : UnsafeRawPointer(call.pointee.arena!)
-    return unsafe Elements(
-      base: (base + offset).assumingMemoryBound(to: Element.self), count: count)
+      ? UnsafeMutableRawPointer(mutating: call.pointee.constants!) : call.pointee.arena!
+    return unsafe base + Int(truncatingIfNeeded: tensor.offset) - tensor.bytesBefore(round: call.pointee.round)
+  }
+
+  /// Elements up to the last one there; only debug builds ask.
+  @inline(__always)
+  private func viewedCount<Element>(_ slot: Int, _: Element.Type) -> Int {
+    let tensor = tensor(slot)
+    let bytes = unsafe Int(truncatingIfNeeded: tensor.byteCount) &+ tensor.bytesBefore(round: call.pointee.round)
+    return bytes / MemoryLayout<Element>.size
   }
 
   /// How many elements of a type an operand's bytes are.
@@ -250,16 +273,21 @@ public struct Invocation {
   func mutableElements<Element: BitwiseCopyable>(
     _ slot: Int, _: Element.Type = Element.self
   ) -> MutableElements<Element> {
-    let tensor = tensor(slot)
-    let count = Int(truncatingIfNeeded: tensor.byteCount) / MemoryLayout<Element>.size
-    return unsafe MutableElements(
-      base: (call.pointee.arena! + Int(truncatingIfNeeded: tensor.offset))
-        .assumingMemoryBound(to: Element.self),
-      count: count)
+    unsafe MutableElements(
+      base: address(slot).assumingMemoryBound(to: Element.self), count: viewedCount(slot, Element.self))
   }
 }
 
 extension TensorRecord {
+  /// Bytes of the image that are not there any more when lines have come to a round. They have one image,
+  /// of one byte an element.
+  func bytesBefore(round: UInt32) -> Int {
+    if flags != Flags.lines { return 0 }
+    let row = round &* UInt32(blockRows)
+    let first = row > UInt32(auxiliary) ? row &- UInt32(auxiliary) : 0
+    return Int(truncatingIfNeeded: first &* (dims[2] &* dims[3]))
+  }
+
   /// Extent of one dimension.
   @inline(__always)
   func extent(_ dimension: Int) -> Int {

@@ -20,6 +20,7 @@ struct Pack: ParsableCommand {
         abacus pack vit.onnx --calibrate images.npy --arithmetic paper -o vit-paper.abm
         abacus pack vit.onnx --calibrate images.npy --expose blocks.0.sum1 -o vit-open.abm
         abacus pack model.tflite --layout pairs -o model-m4.abm
+        abacus pack model.tflite --ram 16000 -o small.abm
       """)
 
   @Argument(help: "A TFLite or ONNX file, or a folder with config.json and model.safetensors.")
@@ -38,12 +39,18 @@ struct Pack: ParsableCommand {
   @Option(help: ArgumentHelp("Rows that go through a loop of operators at a time: more are faster and take more RAM. 2, or 3 for pairs, unless given.", valueName: "n"))
   var rowsInLoop: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Bytes of RAM that arena and stack may take: layers run row by row until it is enough. Unless given, the arena is as small as it gets at next to no cost in instructions.",
+      valueName: "bytes"))
+  var ram: Int?
+
   @Option(help: ArgumentHelp("A tensor, by name, that becomes an output in addition, to look inside.", valueName: "name"))
   var expose: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "How weights lie: rows, for any CPU; pairs, for cores with SMLAD (Cortex-M4, M7); quads, for x86-64 and AArch64. Every CPU runs all.",
+      "How weights lie: rows, for any CPU; pairs, for Cortex-M0, M3, M4, M7 and RISC-V; quads, for x86-64 and AArch64. Every CPU runs all.",
       valueName: "layout"))
   var layout = PackOptions.WeightOrder.rows
 
@@ -55,6 +62,7 @@ struct Pack: ParsableCommand {
 
   func validate() throws {
     guard (1...4096).contains(rowsInLoop ?? 1) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
+    guard ram ?? 1 > 0 else { throw ValidationError("--ram is at least 1.") }
   }
 
   func run() throws {
@@ -76,6 +84,7 @@ struct Pack: ParsableCommand {
     options.strip = strip
     options.weightOrder = layout
     options.rowsInLoop = rowsInLoop
+    options.ramLimit = ram
     options.exposed = expose
     if let labels {
       options.labels = String(decoding: try readFile(labels), as: UTF8.self)
@@ -101,6 +110,8 @@ struct Pack: ParsableCommand {
     var stackBytes: Int
     var operators: Int
     var inPlaceOperators: Int
+    /// What shares memory, and what exists as lines.
+    var choices: [PlanChoice]
     var multiplyAccumulates: UInt64
 
     init(_ packed: PackedModel, _ output: String) {
@@ -113,6 +124,7 @@ struct Pack: ParsableCommand {
       stackBytes = planned.stackBytes
       operators = planned.program.steps.count
       inPlaceOperators = planned.inPlaceSteps
+      choices = planned.choices
       multiplyAccumulates = planned.program.multiplyAccumulates
     }
 
@@ -125,9 +137,19 @@ struct Pack: ParsableCommand {
         arenaIsOptimal
         ? "the arena is as small as any order of these operators allows"
         : "no placement of these tensors can be below \(NumberText.grouped(arenaLowerBound)) bytes"
-      return table.text
+      return table.text + choicesText
         + "\(operators) operators (\(inPlaceOperators) in place), "
         + "\(NumberText.grouped(multiplyAccumulates)) multiply-accumulates; \(proof)\n"
+    }
+
+    private var choicesText: String {
+      if choices.isEmpty { return "" }
+      var table = Table([.init("operators"), .init("memory"), .init("saves", .right)])
+      for choice in choices {
+        let numbers = choice.operators.count == 1 ? "\(choice.operators[0])" : "\(choice.operators[0]) to \(choice.operators.last!)"
+        table.add(numbers, choice.text, NumberText.grouped(choice.savedBytes))
+      }
+      return table.text
     }
   }
 }

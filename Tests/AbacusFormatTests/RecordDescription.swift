@@ -44,7 +44,7 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
       [
         "opcode": \.opcode, "variant": \.variant, "flags": \.flags,
         "parameterOffset": \.parameterOffset, "units": \.units, "unitsPerStep": \.unitsPerStep,
-        "reserved": \.reserved, "operands": \.operands,
+        "delay": \.delay, "operands": \.operands,
       ]),
     RecordDescription(
       "Output stage", OutputStage.self,

@@ -110,8 +110,8 @@ import Testing
       #expect(operators.count == 28 && all.isSuperset(of: operators.map { $0[...] }))
       #expect(
         own == [
-          "abacus_run_fully_connected", "abacus_run_convolution", "abacus_run_depthwise_convolution",
-          "abacus_run_average_pool", "abacus_run_softmax",
+          "abacus_run_fully_connected_rows", "abacus_run_convolution_rows", "abacus_run_depthwise_convolution_lines",
+          "abacus_run_average_pool", "abacus_run_softmax_computed",
         ])
     }
   }
@@ -121,8 +121,9 @@ import Testing
     try withEmbeddedModel { folder in
       let kernels = try String(contentsOfFile: folder.path(of: "model_kernels.c"), encoding: .utf8)
       try folder.write(
-        kernels.replacing("    case 16: return abacus_check_softmax(call);\n", with: "")
-          .replacing("    case 16: abacus_run_softmax(call); break;\n", with: ""), to: "fewer.c")
+        kernels.replacing("    case \(Opcode.averagePool.rawValue): return abacus_check_average_pool(call);\n", with: "")
+          .replacing("    case \(Opcode.averagePool.rawValue): abacus_run_average_pool(call); break;\n", with: ""),
+        to: "fewer.c")
       try folder.write(
         """
         #include <abacus.h>

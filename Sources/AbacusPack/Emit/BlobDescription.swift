@@ -134,15 +134,13 @@ public struct BlobDescription {
       index < operators.count && operators[index].flags & OperatorRecord.Flags.continuesLoop != 0
     }
     var steps: [Int] = []
-    var (index, unit) = (0, UInt32(0))
+    var index = 0
     while index < operators.count {
-      let record = operators[index]
-      let end = min(unit + record.unitsPerStep, record.units)
-      steps.append(index)
-      index += 1
-      if continuesLoop(index) { continue }
-      unit = end == record.units ? 0 : end
-      if unit != 0 { repeat { index -= 1 } while continuesLoop(index) }
+      let end = operators.indices[(index + 1)...].first { !continuesLoop($0) } ?? operators.count
+      let last = operators[end - 1]
+      let rounds = (last.units + last.delay - 1) / last.unitsPerStep + 1
+      for _ in 0..<rounds { steps += index..<end }
+      index = end
     }
     return steps
   }

@@ -131,7 +131,12 @@ struct BlobWriter {
       record.placement = (program.states.contains(tensor) ? Placement.state : .arena).rawValue
       record.offset = UInt32(offset)
       record.byteCount = UInt32(source.byteCount)
-      if planned.isBlock.contains(tensor) {
+      if let lines = source.lines {
+        record.flags = TensorRecord.Flags.lines
+        record.blockRows = UInt8(lines.rowsPerRound)
+        record.auxiliary = UInt16(lines.behind)
+        record.byteCount = UInt32(lines.count * source.rowBytes)
+      } else if planned.isBlock.contains(tensor) {
         record.flags = TensorRecord.Flags.blockOfRows
         record.byteCount = UInt32(blockBytes(of: tensor))
       }
@@ -165,6 +170,7 @@ struct BlobWriter {
     record.parameterOffset = UInt32(parameterOffset)
     record.units = UInt32(step.units)
     record.unitsPerStep = UInt32(unitsPerStep(step))
+    record.delay = UInt32(step.delay)
     for (slot, operand) in step.operands.sorted(by: { $0.key < $1.key }) {
       record.operands[slot] = UInt16(try index(of: operand))
     }

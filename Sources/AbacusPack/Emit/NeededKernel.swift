@@ -14,6 +14,10 @@ public struct NeededKernel: Equatable, Sendable {
 
   /// Names of the kernels' forms, as they stand in C behind `abacus_run_` and the operator, in the order of their numbers.
   private static let formNames: [Opcode: [String]] = [
+    .fullyConnected: ["rows", "pairs"],
+    .convolution: ["rows", "pairs"],
+    .depthwiseConvolution: ["windows", "lines"],
+    .softmax: ["computed", "table"],
     .project: ["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"],
     .attention: [
       "deferred_int8", "online_int8", "paper_int8", "deferred_int16", "online_int16", "paper_int16",

@@ -46,3 +46,13 @@ extension Program {
     return ranges
   }
 }
+
+extension Opcode {
+  /// Makes one element after the other, each of the elements at its place.
+  var isElementwise: Bool {
+    switch self {
+    case .add, .multiply, .squaredDifference, .maximum, .minimum, .prelu, .table: true
+    default: false
+    }
+  }
+}

@@ -25,7 +25,7 @@ extension Program {
   private func canShare(step: Int, input: TensorIndex, output: TensorIndex) -> Bool {
     guard let target = location(of: output), let source = location(of: input) else { return false }
     // The output is all of its buffer, and its buffer is not yet part of another.
-    guard target.buffer != source.buffer, target.offset == 0,
+    guard target.buffer != source.buffer, target.offset == 0, tensors[input].lines == nil, tensors[output].lines == nil,
       alignedSize(buffers[target.buffer].bytes) == alignedSize(tensors[output].byteCount),
       tensors[output].byteCount <= tensors[input].byteCount
     else { return false }

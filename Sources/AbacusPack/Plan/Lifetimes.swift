@@ -1,3 +1,5 @@
+import AbacusFormat
+
 /// Which stages touch which buffers: what the order and the placement of a program are decided on.
 ///
 /// A buffer that only holds the block that a loop is at counts as working memory of that loop.
@@ -51,7 +53,8 @@ struct Lifetimes {
     }.max() ?? 0
   }
 
-  /// First and last step of a loop that touches each of its blocks.
+  /// First and last step of a loop that touches each of its blocks; all of the loop for lines that stay
+  /// from round to round.
   static func blockIntervals(
     _ program: Program, _ range: Range<Int>, _ stages: Stages
   ) -> [Program.BufferIndex: ClosedRange<Int>] {
@@ -59,7 +62,10 @@ struct Lifetimes {
     for index in range {
       for operand in program.steps[index].operands.values {
         guard let buffer = program.location(of: operand)?.buffer, stages.blockBytes[buffer] != nil else { continue }
-        result[buffer] = (result[buffer]?.lowerBound ?? index)...index
+        let stays = program.tensors[operand].lines.map { $0.behind > program.steps[index].delay } ?? false
+        let first = program.steps[index].operands[Operands.output] == operand && stays ? range : index..<index + 1
+        let known = result[buffer] ?? first.lowerBound...first.upperBound - 1
+        result[buffer] = known.lowerBound...max(known.upperBound, index)
       }
     }
     return result

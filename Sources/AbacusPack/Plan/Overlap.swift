@@ -48,8 +48,17 @@ struct Overlap<Place: Hashable & Sendable>: Sendable {
 }
 
 extension Overlap where Place == Program.BufferIndex {
-  /// What a stage of one step with a window allows. Whether the input lives on is not asked.
-  init?(_ step: Program.Step, in program: Program) {
+  /// What a stage allows. Whether inputs live on is not asked.
+  static func of(_ stage: Range<Int>, in program: Program) -> [Overlap] {
+    if program.steps[stage.lowerBound].loop == nil {
+      return stage.compactMap { Overlap(program.steps[$0], in: program) }
+    }
+    let isOverImages = stage.contains { WindowSweep(program.steps[$0], in: program) != nil }
+    return isOverImages ? LoopAccesses(program, stage).overlaps : []
+  }
+
+  /// What a single step with a window allows.
+  private init?(_ step: Program.Step, in program: Program) {
     guard step.loop == nil, let sweep = WindowSweep(step, in: program),
       let input = step.operands[Operands.input].flatMap(program.location),
       let outputTensor = step.operands[Operands.output], let output = program.location(of: outputTensor),
@@ -59,5 +68,60 @@ extension Overlap where Place == Program.BufferIndex {
     self.init(
       input: input.buffer, output: output.buffer, below: sweep.distanceBelow,
       above: sweep.unitsDescending(step).map { sweep.distanceAbove(unitsOfCall: $0) })
+  }
+}
+
+/// When a loop over images reads and writes the tensors that exist as a whole.
+private struct LoopAccesses {
+  private let program: Program
+  private let calls: [Call]
+  private let stage: Range<Int>
+
+  init(_ program: Program, _ stage: Range<Int>) {
+    self.program = program
+    self.stage = stage
+    calls = program.calls(of: stage)
+  }
+
+  /// Buffers that the loop reads, against those that it writes.
+  var overlaps: [Overlap<Program.BufferIndex>] {
+    let written = Set(stage.compactMap { program.steps[$0].operands[Operands.output] }.compactMap(buffer))
+    let read = Set(
+      stage.flatMap { program.steps[$0].operands.filter { $0.key != Operands.output }.values }.compactMap(buffer)
+    ).subtracting(written)
+    return written.sorted().flatMap { output in
+      read.sorted().compactMap { input in
+        distance(from: output, to: input).map {
+          Overlap(input: input, output: output, below: Distance(atLeast: $0, multipleOf: 1), above: nil)
+        }
+      }
+    }
+  }
+
+  /// The buffer that a tensor is all of.
+  private func buffer(_ tensor: Program.TensorIndex) -> Program.BufferIndex? {
+    guard program.tensors[tensor].lines == nil, let (buffer, offset) = program.location(of: tensor), offset == 0,
+      alignedSize(program.buffers[buffer].bytes) == alignedSize(program.tensors[tensor].byteCount)
+    else { return nil }
+    return buffer
+  }
+
+  /// How far the output must begin below the input, so that no call overwrites what it or a later one reads.
+  /// An element may be overwritten by what is made of it.
+  private func distance(from output: Program.BufferIndex, to input: Program.BufferIndex) -> Int? {
+    var (distance, needed) = (0, Int.max)
+    for call in calls.reversed() where !call.units.isEmpty {
+      let step = program.steps[call.step]
+      let slots = step.operands.filter { $0.key != Operands.output && program.location(of: $0.value)?.buffer == input }
+      if slots.values.contains(where: { buffer($0) == nil }) { return nil }
+      let first = slots.keys.map { program.read(by: step, $0, call.units).lowerBound }.min()
+      if step.operands[Operands.output].flatMap(buffer) == output, let range = program.written(by: step, call.units).first {
+        if needed < .max { distance = max(distance, range.upperBound - needed) }
+        let isInPlace = step.opcode.isElementwise && slots.keys.allSatisfy(step.inPlaceSlots.contains)
+        if let first { distance = max(distance, (isInPlace ? range.lowerBound : range.upperBound) - first) }
+      }
+      needed = min(needed, first ?? .max)
+    }
+    return distance
   }
 }

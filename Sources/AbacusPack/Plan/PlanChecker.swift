@@ -35,7 +35,9 @@ struct PlanChecker {
       guard let offset = planned.offsets[tensor] else { continue }
       arena.write(offset..<offset + program.tensors[tensor].byteCount, tag: Reference.firstTag(ofInput: tensor))
     }
-    try program.forEachCall { try execute($0) }
+    for stage in Stages(program).ranges {
+      for call in program.calls(of: stage) { try execute(call) }
+    }
     for tensor in program.outputs + program.states {
       guard let place = separate.location(of: tensor), let memory = final[place.buffer] else { continue }
       try find(tensor, 0..<program.tensors[tensor].byteCount, memory, "the end of the run")
@@ -44,6 +46,8 @@ struct PlanChecker {
 
   private mutating func execute(_ call: Call) throws {
     let step = program.steps[call.step]
+    moveLines(call)
+    if call.units.isEmpty { return }
     let scratch = step.operands.values.filter { if case .scratch = program.tensors[$0].storage { true } else { false } }
     var junk = TaggedMemory()
     for tensor in scratch {
@@ -61,6 +65,18 @@ struct PlanChecker {
     for run in junk.runs where arena.firstDifference(run.start..<run.end, from: junk, distance: 0) != nil {
       throw error(call, "its output lies over its scratch")
     }
+  }
+
+  /// As the session moves them before each round.
+  private mutating func moveLines(_ call: Call) {
+    guard call.round > 0, let output = program.steps[call.step].operands[Operands.output],
+      let lines = program.tensors[output].lines, let before = planned.address(of: output, round: call.round - 1),
+      let now = planned.address(of: output, round: call.round)
+    else { return }
+    let (first, end) = (lines.firstRow(inRound: call.round), call.units.lowerBound)
+    let rowBytes = program.tensors[output].rowBytes
+    if first >= end || now == before { return }
+    arena.move(before + first * rowBytes..<before + end * rowBytes, by: now - before)
   }
 
   // MARK: Writes
@@ -102,8 +118,11 @@ struct PlanChecker {
     guard let output = step.operands[Operands.output] else { return }
     for range in program.written(by: step, call.units) { write(output, range, call) }
     try checkReads(call, call.units) { slot in
-      guard step.inPlaceSlots.contains(slot), let input = step.operands[slot] else { return true }
-      return planned.offsets[input] != planned.offsets[output]
+      guard step.inPlaceSlots.contains(slot), let input = step.operands[slot], let from = planned.offsets[input],
+        let to = planned.offsets[output]
+      else { return true }
+      // Element after element, what is behind may be overwritten.
+      return step.opcode.isElementwise && program.tensors[input].lines == nil ? from < to : from != to
     }
   }
 

@@ -1,103 +1,38 @@
-import AbacusFormat
+/// From a program to its plan: what is kept whole, and what exists row by row.
+enum Planner {
+  /// Part of all multiply-accumulates that loops may cost where no memory limit asks for more.
+  private static let freeShare = 200
 
-/// A program in its final order with every run-time tensor at its place.
-public struct PlannedProgram {
-  public internal(set) var program: Program
-  public let plan: ArenaPlan
-  /// True where no order of the steps and no placement needs a smaller arena.
-  public let isOptimal: Bool
-  /// No order of the steps needs less; 0 where not all orders are known.
-  public let lowerBound: Int
-  public let inPlaceSteps: Int
-  /// Steps whose output lies over parts of their input.
-  public let overlappingSteps: [Int]
-  /// Upper bound for the stack of open, run and step, in bytes.
-  public var stackBytes: Int { Int(Limits.stackBytes) }
-  /// The program before memory was shared, and the step of it that each step was.
-  let separate: Program
-  var order: [Int]
-  /// Offset in the arena of each run-time tensor, scratch included.
-  var offsets: [Program.TensorIndex: Int]
-  /// Tensors of which only the block exists that a loop is at.
-  let isBlock: Set<Program.TensorIndex>
-
-  /// Orders the steps, shares memory in place, places what remains.
-  init(_ lowered: Program) {
-    let search = StepOrder(lowered)
-    separate = lowered
-    order = search.order
-    var program = lowered
-    program.steps = order.map { lowered.steps[$0] }
-    inPlaceSteps = program.mergeInPlace()
-
-    let lifetimes = Lifetimes(program)
-    let blockBytes = lifetimes.stages.blockBytes
-    let sizes = lifetimes.sizes.merging(blockBytes.mapValues(alignedSize)) { $1 }
-    let intervals = lifetimes.intervals(of: program)
-    var blocks: [ArenaPlan.Block] = []
-    var blockOfBuffer: [Program.BufferIndex: Int] = [:]
-    var blockOfScratch: [Program.TensorIndex: Int] = [:]
-    for (buffer, bytes) in sizes.sorted(by: { $0.key < $1.key }) {
-      blockOfBuffer[buffer] = blocks.count
-      blocks.append(
-        ArenaPlan.Block(
-          name: PlannedProgram.name(of: buffer, in: program), bytes: bytes,
-          live: intervals[buffer] ?? 0...0))
-    }
-    for (index, step) in program.steps.enumerated() {
-      for operand in step.operands.values.sorted() {
-        guard case .scratch = program.tensors[operand].storage else { continue }
-        blockOfScratch[operand] = blocks.count
-        blocks.append(
-          ArenaPlan.Block(
-            name: program.tensors[operand].name, bytes: alignedSize(program.tensors[operand].byteCount),
-            live: index...index))
-      }
-    }
-    var steps: [(step: Int, overlap: Overlap<Int>)] = []
-    for (index, step) in program.steps.enumerated() {
-      guard let overlap = Overlap(step, in: program), let input = blockOfBuffer[overlap.input],
-        let output = blockOfBuffer[overlap.output], blocks[input].live.upperBound == index,
-        blocks[output].live.lowerBound == index, !lifetimes.leaving.contains(overlap.input),
-        !lifetimes.entering.contains(overlap.output)
-      else { continue }
-      steps.append((index, overlap.between(input: input, output: output)))
-    }
-    let plan = ArenaPlan(blocks, overlaps: steps.map(\.overlap))
-    self.plan = plan
-    overlappingSteps = steps.filter { plan.overlaps($0.overlap) }.map(\.step)
-    for (index, overlap) in steps where plan.overlaps(overlap) && plan.isAbove(overlap) {
-      program.steps[index].unitsDescending = WindowSweep(program.steps[index], in: program)?
-        .unitsDescending(program.steps[index])
-    }
-    lowerBound = search.isOptimal ? search.peak : 0
-    isOptimal = search.isOptimal && plan.arenaBytes <= search.peak
-    self.program = program
-    var offsets: [Program.TensorIndex: Int] = [:]
-    for index in program.tensors.indices {
-      if let block = blockOfScratch[index] {
-        offsets[index] = plan.blocks[block].offset
-      } else if let (buffer, offset) = program.location(of: index), let block = blockOfBuffer[buffer] {
-        offsets[index] = plan.blocks[block].offset + offset
-      }
-    }
-    self.offsets = offsets
-    isBlock = Set(
-      program.tensors.indices.filter { program.location(of: $0).map { blockBytes[$0.buffer] != nil } ?? false })
+  /// - Throws: `PackError` where no plan keeps the limit; it names the smallest.
+  static func plan(_ program: Program, ramLimit: Int? = nil) throws -> PlannedProgram {
+    var ordered = program
+    ordered.steps = StepOrder(program).order.map { program.steps[$0] }
+    let search = LoopSearch(ordered)
+    let planned = try ramLimit.map { try fitting(search, $0) } ?? cheap(search, program)
+    try PlanChecker.check(planned)
+    return planned
   }
 
-  /// Where byte 0 of a tensor is, or would be if all of it existed.
-  func address(of tensor: Program.TensorIndex, round: Int) -> Int? {
-    guard let offset = offsets[tensor] else { return nil }
-    guard isBlock.contains(tensor), let step = program.steps.first(where: { $0.operands.values.contains(tensor) })
-    else { return offset }
-    return offset - step.units(inRound: round).lowerBound * (program.tensors[tensor].byteCount / step.units)
+  /// The smallest that costs next to nothing.
+  private static func cheap(_ search: LoopSearch, _ program: Program) -> PlannedProgram {
+    let budget = Int(program.multiplyAccumulates) / freeShare
+    let choice = search.thresholds.lazy.compactMap(search.choice).first { $0.cost <= budget }
+    return PlannedProgram(choice?.program ?? program)
   }
 
-  /// The largest tensor in a buffer gives it its name.
-  private static func name(of buffer: Program.BufferIndex, in program: Program) -> String {
-    program.tensors.indices.filter { program.location(of: $0)?.buffer == buffer }
-      .max { program.tensors[$0].byteCount < program.tensors[$1].byteCount }
-      .map { program.tensors[$0].name } ?? "buffer \(buffer)"
+  /// The cheapest that fits. What placement adds to the most that is alive at once is not known before, so
+  /// several are tried.
+  private static func fitting(_ search: LoopSearch, _ limit: Int) throws -> PlannedProgram {
+    var smallest = Int.max
+    let possible = search.thresholds.filter { search.choice(below: $0) != nil }
+    for threshold in possible.reversed() where threshold <= limit || threshold == possible.first {
+      guard let choice = search.choice(below: threshold) else { continue }
+      let planned = PlannedProgram(choice.program)
+      let bytes = planned.plan.arenaBytes + planned.stackBytes
+      if bytes <= limit { return planned }
+      smallest = min(smallest, bytes)
+    }
+    throw PackError(
+      .doesNotFit, "arena and stack need at least \(smallest) bytes of RAM, in the smallest plan; \(limit) are allowed")
   }
 }

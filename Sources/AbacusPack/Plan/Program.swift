@@ -21,10 +21,26 @@ public struct Program: Sendable {
     public var layout = Layout.plain
     public var blockRows = 1
     public var blockColumns = 1
+    /// Set where only some rows of an image exist, around those that a loop is at.
+    public var lines: Lines?
 
     public var elementCount: Int { shape.reduce(1, *) }
     /// Bytes of a run-time tensor.
     public var byteCount: Int { elementCount * Int(type.bits) / 8 }
+    /// Bytes of a row of an image.
+    var rowBytes: Int { shape[2...].reduce(1, *) }
+  }
+
+  /// Rows of an image that exist while a loop goes over it.
+  public struct Lines: Sendable, Equatable {
+    /// Rows by which they move on in each round.
+    public var rowsPerRound: Int
+    /// How many rows the first is behind: in round t it is row max(0, t * rowsPerRound - behind).
+    public var behind: Int
+    /// Rows that exist.
+    public var count: Int
+
+    func firstRow(inRound round: Int) -> Int { max(0, round * rowsPerRound - behind) }
   }
 
   public enum Storage: Sendable {
@@ -65,6 +81,8 @@ public struct Program: Sendable {
     /// Consecutive steps with the same number are a loop, which takes `unitsInLoop` units at a time.
     public var loop: Int?
     public var unitsInLoop = 1
+    /// Units by which the step is behind in its loop.
+    public var delay = 0
     /// Set where the units run in descending order: how many a call.
     public var unitsDescending: Int?
     /// Where it comes from in the source model, for messages and reports.

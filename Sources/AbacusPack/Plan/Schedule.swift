@@ -7,22 +7,17 @@ struct Call {
 }
 
 extension Program {
-  /// The calls that a run makes, as the session makes them.
-  func forEachCall(_ body: (Call) throws -> Void) rethrows {
-    for range in Stages(self).ranges {
-      let first = steps[range.lowerBound]
-      if first.loop != nil {
-        let rounds = (steps[range.upperBound - 1].units - 1) / steps[range.upperBound - 1].unitsInLoop + 1
-        for round in 0..<rounds {
-          for step in range { try body(Call(step: step, units: steps[step].units(inRound: round), round: round)) }
-        }
-      } else if let count = first.unitsDescending {
-        for end in stride(from: first.units, to: 0, by: -count) {
-          try body(Call(step: range.lowerBound, units: max(end - count, 0)..<end, round: 0))
-        }
-      } else {
-        try body(Call(step: range.lowerBound, units: 0..<first.units, round: 0))
+  /// The calls that a run makes of a stage, as the session makes them.
+  func calls(of stage: Range<Int>) -> [Call] {
+    let first = steps[stage.lowerBound]
+    if first.loop != nil {
+      return (0..<steps[stage.upperBound - 1].rounds).flatMap { round in
+        stage.map { Call(step: $0, units: steps[$0].units(inRound: round), round: round) }
       }
+    }
+    guard let count = first.unitsDescending else { return [Call(step: stage.lowerBound, units: 0..<first.units, round: 0)] }
+    return stride(from: first.units, to: 0, by: -count).map { end in
+      Call(step: stage.lowerBound, units: max(end - count, 0)..<end, round: 0)
     }
   }
 }
@@ -30,6 +25,10 @@ extension Program {
 extension Program.Step {
   /// The units that a round of the loop makes.
   func units(inRound round: Int) -> Range<Int> {
-    min(round * unitsInLoop, units)..<min((round + 1) * unitsInLoop, units)
+    func first(_ round: Int) -> Int { min(max(round * unitsInLoop - delay, 0), units) }
+    return first(round)..<first(round + 1)
   }
+
+  /// Rounds after which the step has made all its units.
+  var rounds: Int { (units + delay - 1) / unitsInLoop + 1 }
 }

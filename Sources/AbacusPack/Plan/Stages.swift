@@ -28,6 +28,11 @@ struct Stages {
     for (index, step) in program.steps.enumerated() {
       for (slot, operand) in step.operands {
         guard let (buffer, offset) = program.location(of: operand) else { continue }
+        if let lines = program.tensors[operand].lines {
+          stage[buffer] = stageOfStep[index]
+          bytes[buffer] = lines.count * program.tensors[operand].rowBytes
+          continue
+        }
         let isShare = step.loop != nil && step.rowSlots.contains(slot) && offset == 0
         if !isShare || stage[buffer, default: stageOfStep[index]] != stageOfStep[index] { whole.insert(buffer) }
         stage[buffer] = stageOfStep[index]

@@ -84,7 +84,7 @@ struct StepOrder {
 }
 
 /// Bytes alive before, during and after stages.
-private struct MemoryModel {
+struct MemoryModel {
   private typealias Saving = (source: Int, output: Int, bytes: Int)
   private let lifetimes: Lifetimes
   private let savings: [[Saving]]
@@ -127,7 +127,7 @@ private struct MemoryModel {
 
   /// Pairs of buffers of which the second may lie over parts of the first.
   private static func overlapSavings(_ program: Program, _ range: Range<Int>, _ lifetimes: Lifetimes) -> [Saving] {
-    range.compactMap { Overlap(program.steps[$0], in: program) }.map { overlap in
+    Overlap.of(range, in: program).map { overlap in
       let (input, output) = (lifetimes.sizes[overlap.input] ?? 0, lifetimes.sizes[overlap.output] ?? 0)
       return (overlap.input, overlap.output, input + output - overlap.span(input: input, output: output))
     }
@@ -140,6 +140,21 @@ private struct MemoryModel {
   }
 
   func execute(_ stage: Int, after state: StepOrder.State) -> StepOrder.State {
+    let (next, during) = step(stage, after: state)
+    return StepOrder.State(done: next.done, last: (stage, state), live: next.live, peak: max(state.peak, during))
+  }
+
+  /// Bytes that each stage needs in the order of the program.
+  func bytesInOrder() -> [Int] {
+    var state = StepOrder.State(done: [], last: nil, live: initialBytes, peak: initialBytes)
+    return stages.indices.map { stage in
+      let during = step(stage, after: state).during
+      state = execute(stage, after: state)
+      return during
+    }
+  }
+
+  private func step(_ stage: Int, after state: StepOrder.State) -> (next: (done: Set<Int>, live: Int), during: Int) {
     let done = state.done.union([stage])
     var during = state.live + lifetimes.scratch[stage]
     var after = state.live
@@ -157,7 +172,7 @@ private struct MemoryModel {
         && !(lifetimes.users[candidate.output] ?? []).contains(where: state.done.contains)
     }
     during -= possible.map(\.bytes).max() ?? 0
-    return StepOrder.State(done: done, last: (stage, state), live: after, peak: max(state.peak, during))
+    return ((done, after), during)
   }
 
   private func isDead(_ buffer: Int, after done: Set<Int>) -> Bool {

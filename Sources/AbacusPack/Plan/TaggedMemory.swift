@@ -40,6 +40,14 @@ struct TaggedMemory {
     join(around: first...first + pieces.count)
   }
 
+  /// Copies what a range holds to another place.
+  mutating func move(_ range: Range<Int>, by distance: Int) {
+    for run in runs where run.start < range.upperBound && run.end > range.lowerBound {
+      let start = max(run.start, range.lowerBound)
+      write(start + distance..<min(run.end, range.upperBound) + distance, tag: run.tag + start - run.start)
+    }
+  }
+
   /// Makes one run of neighbours that continue each other.
   private mutating func join(around range: ClosedRange<Int>) {
     var index = max(range.lowerBound, 1)

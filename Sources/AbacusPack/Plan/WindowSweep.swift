@@ -119,8 +119,12 @@ extension WindowSweep {
   func unitsDescending(_ step: Program.Step) -> Int? {
     guard opcode == .convolution else { return nil }
     let work = max(Int(step.multiplyAccumulates) / step.units, 1)
-    return min((Self.workOfCall + work - 1) / work, step.units)
+    let units = (Self.workOfCall + work - 1) / work
+    return min(max((units + 1) / Self.pixelsOfLoop * Self.pixelsOfLoop, Self.pixelsOfLoop), step.units)
   }
+
+  /// Pixels that the loops for weights in pairs make at a time.
+  private static let pixelsOfLoop = 3
 
   /// Multiply-accumulates beside which the beginning of a call does not count.
   private static let workOfCall = 50_000

@@ -36,9 +36,9 @@ public struct RowMoments {
 
 /// `1 / sqrt(V)` for a whole row: one square root and one division (integer-semantics 7.2).
 public struct InverseDeviation {
-  private let mantissa: Int32
-  private let preShift: Int32
-  private let shift: Int32
+  let mantissa: Int32
+  let preShift: Int32
+  let shift: Int32
 
   /// - Parameter variance: V, below 2^62. For V = 0 every element becomes 0.
   public init(_ variance: UInt64) {

@@ -39,12 +39,65 @@ struct Checker {
   func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try tensor(slot, type)
     try require(tensor.layout == Layout.plain.rawValue)
-    if tensor.flags & TensorRecord.Flags.blockOfRows != 0 {
+    if tensor.flags != 0 {
+      try require(tensor.flags == TensorRecord.Flags.blockOfRows)
       let all = try product(elements(tensor), type.bits / 8)
       let share = all / call.record.units
       try require(share * call.record.units == all)
       try require(try product(share, call.record.unitsPerStep) <= tensor.byteCount)
     }
+    return tensor
+  }
+
+  /// An image, or lines of one, of which a unit reads or writes one row.
+  func image(_ slot: Int) throws(Status) -> TensorRecord {
+    let tensor = try image(slot, stride: 1, padding: 0, reach: 1)
+    try require(tensor.flags == 0 || call.record.units == tensor.dims[1])
+    return tensor
+  }
+
+  /// An image, or lines of one, that a window slides over.
+  func image(_ slot: Int, under window: Window) throws(Status) -> TensorRecord {
+    let limit = Limits.maximumWindowParameter
+    try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
+    let reach = (window.height - 1) * window.dilationHeight + 1
+    return try image(slot, stride: window.strideHeight, padding: window.padTop, reach: reach)
+  }
+
+  /// Lines hold, in every round, the rows that the units at hand read or write: `stride` rows further with
+  /// each unit, `reach` at a time, the first unit's from `padding` rows before the image on.
+  @inline(never)
+  private func image(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) -> TensorRecord {
+    let tensor = try tensor(slot, .int8)
+    try require(tensor.layout == Layout.plain.rawValue)
+    if tensor.flags == 0 { return tensor }
+    let record = call.record
+    try require(tensor.flags == TensorRecord.Flags.lines && tensor.rank == 4 && tensor.dims[0] == 1)
+    try require(try product(record.unitsPerStep, stride) == UInt32(tensor.blockRows))
+    let behind = try sum(product(record.delay, stride), padding)
+    try require(UInt32(tensor.auxiliary) >= behind)
+    let rows = try sum(UInt32(tensor.auxiliary) - behind + UInt32(tensor.blockRows) - stride, reach)
+    try require(try product(rows, tensor.dims[2] * tensor.dims[3]) <= tensor.byteCount)
+    return tensor
+  }
+
+  /// An image, or lines of one, that a unit writes one row of.
+  func outputImage() throws(Status) -> TensorRecord {
+    let tensor = try image(Operands.output)
+    try require(tensor.placement != Placement.constant.rawValue)
+    return tensor
+  }
+
+  /// An operand of which the kernel looks, while it is at a unit, only at that unit's share.
+  func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    try require(call.has(slot))
+    return call.tensor(slot).flags == TensorRecord.Flags.lines && type == .int8 ? try image(slot) : try rows(slot, type)
+  }
+
+  /// A tensor in the arena of which a unit writes its share.
+  func outputShares(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+    let tensor = try shares(Operands.output, type)
+    try require(tensor.placement != Placement.constant.rawValue)
     return tensor
   }
 

@@ -34,8 +34,8 @@ public func checkConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacu
 private func convolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
   try check.stage(p.stage)
-  let input = try check.input(Operands.input)
-  let output = try check.output()
+  let input = try check.image(Operands.input, under: p.window)
+  let output = try check.outputImage()
   let weights = try check.tensor(Operands.weights, .int8)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 4)
   try require(weights.dims[1] == p.window.height && weights.dims[2] == p.window.width)
@@ -67,8 +67,8 @@ public func checkDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>)
 private func depthwiseConvolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
   try check.stage(p.stage)
-  let input = try check.input(Operands.input)
-  let output = try check.output()
+  let input = try check.image(Operands.input, under: p.window)
+  let output = try check.outputImage()
   let weights = try check.input(Operands.weights)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 3)
   try require(weights.dims[0] == p.window.height && weights.dims[1] == p.window.width)
@@ -113,6 +113,22 @@ private func matrixMultiply(_ check: Checker) throws(Status) {
   try check.units(rows)
 }
 
+extension Checker {
+  /// An operand of an element-wise operator; lines of an image where a run is a row of it.
+  ///
+  /// - Parameter strides: nil for the output, which is dense.
+  fileprivate func runs(
+    _ slot: Int, _ p: BinaryParameters, _ strides: InlineArray<6, UInt32>?
+  ) throws(Status) -> TensorRecord {
+    try require(call.has(slot))
+    if call.tensor(slot).flags == 0 { return try input(slot) }
+    let tensor = try image(slot)
+    try require(p.dims[4] == call.record.units && p.dims[5] == tensor.dims[2] * tensor.dims[3])
+    if let strides { try require(strides[4] == p.dims[5] && strides[5] == 1) }
+    return tensor
+  }
+}
+
 /// All element-wise operators with two inputs.
 private func checkBinary(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
   unsafe status(call, binary)
@@ -123,9 +139,10 @@ private func binary(_ check: Checker) throws(Status) {
   let p = try check.parameters(BinaryParameters.self)
   try check.stage(p.stage)
   try require(Limits.requantizationShifts.contains(p.innerShift))
-  let a = try check.input(Operands.input)
-  let b = try check.input(Operands.second)
-  let output = try check.output()
+  let a = try check.runs(Operands.input, p, p.strideA)
+  let b = try check.runs(Operands.second, p, p.strideB)
+  let output = try check.runs(Operands.output, p, nil)
+  try require(output.placement != Placement.constant.rawValue)
   var reachA = Reach()
   var reachB = Reach()
   var rows = UInt32(1)
@@ -172,8 +189,8 @@ public func checkPrelu(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_stat
 private func checkPool(_ check: Checker) throws(Status) -> PoolParameters {
   let p = try check.parameters(PoolParameters.self)
   try check.stage(p.stage)
-  let input = try check.input(Operands.input)
-  let output = try check.output()
+  let input = try check.image(Operands.input, under: p.window)
+  let output = try check.outputImage()
   try check.window(p.window, input: input, output: output)
   try require(p.window.dilationHeight == 1 && p.window.dilationWidth == 1)
   try require(input.dims[3] == output.dims[3])
@@ -324,8 +341,8 @@ public func checkTable(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_stat
 
 @_optimize(size)
 private func table(_ check: Checker) throws(Status) {
-  let input = try check.rows(Operands.input)
-  let output = try check.outputRows()
+  let input = try check.shares(Operands.input)
+  let output = try check.outputShares()
   try require(check.elements(input) == check.elements(output))
   try check.constant(Operands.weights, .int8, count: 256)
   try check.units(dividing: check.elements(output))
@@ -344,8 +361,8 @@ private func requantize(_ check: Checker) throws(Status) {
     output: try check.type(Operands.output, oneOf: .int8, .int16, .int32)
   )
   try check.stage(p.stage, types.output)
-  let input = try check.rows(Operands.input, types.input)
-  let output = try check.outputRows(types.output)
+  let input = try check.shares(Operands.input, types.input)
+  let output = try check.outputShares(types.output)
   try require(check.elements(input) == check.elements(output))
   try check.units(dividing: check.elements(output))
 }

@@ -75,6 +75,9 @@ private struct Curve {
   /// In few instructions: no widths to tell apart, one high word, saturation to the type.
   @inline(never)
   func write(_ input: Elements<Int16>, _ count: Int, to output: MutableElements<Int8>) {
+    #if ABACUS_MVE
+    curveVectors(input, count, table, last: last, multiplier: multiplier, stage, to: output)
+    #else
     let (table, last, multiplier, stage) = (table, last, multiplier, stage)
     for i in 0..<count {
       let y = activationCurve(max(Int32(input[i]), -32767), last: last) { table[$0] }
@@ -83,6 +86,7 @@ private struct Curve {
       output[i] = .saturated(value &+ stage.zeroPoint)
     }
     stage.clampSaturated(output, count)
+    #endif
   }
 
   /// For all widths and grids.

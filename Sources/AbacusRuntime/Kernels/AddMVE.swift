@@ -54,7 +54,7 @@ struct VectorAdd {
       lower &>> 16 &+ a &* SIMD4(repeating: upperA) &+ b &* SIMD4(repeating: upperB)
       &+ SIMD4(repeating: upperSummand)
     return abacus_saturate_words(
-      abacus_shift_right(upper, stage.shift &- 16) &+ SIMD4(repeating: stage.zeroPoint))
+      abacus_shift_lanes_right(upper, stage.shift &- 16) &+ SIMD4(repeating: stage.zeroPoint))
   }
 }
 #endif

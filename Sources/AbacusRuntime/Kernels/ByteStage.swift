@@ -21,11 +21,15 @@ struct ByteStage {
   }
 
   #if ABACUS_LONG || ABACUS_DSP
-  /// The output, except that `clamp` is still to be applied: SMMLA, ASR and SSAT where the core has them.
+  /// The output, except that `clamp` is still to be applied.
   @inline(__always)
   func apply(_ sum: Int32, _ multiplier: Int32) -> Int8 {
+    #if ABACUS_DSP
+    return Int8(truncatingIfNeeded: abacus_requantize_byte(sum, multiplier, summand, shift))
+    #else
     let high = sum.multipliedFullWidth(by: multiplier).high &+ summand
     return Int8(truncatingIfNeeded: abacus_saturate_byte(abacus_word_right(high, shift)))
+    #endif
   }
 
   /// The clamp of an activation, where saturation is not all of it: seldom, because outputs of ReLU have

@@ -1,16 +1,60 @@
 import AbacusFormat
 import CAbacus
 
-/// Two-dimensional convolution, NHWC. A unit is one output row of one image.
-///
-/// Two output pixels at a time are gathered into scratch (never a whole im2col matrix) and
-/// multiplied like rows of a fully connected layer; a 1x1 window of stride 1 reads the input as
-/// it lies.
-@c(abacus_run_convolution)
-public func runConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
-  unsafe convolution(Invocation(call))
+// Two-dimensional convolution, NHWC. A unit is one output row of one image.
+//
+// A few output pixels at a time are gathered into scratch (never a whole im2col matrix) and multiplied like
+// rows of a fully connected layer; a 1x1 window of stride 1 reads the input as it lies.
+
+/// 1 where weights in pairs have loops of their own.
+@c(abacus_form_convolution)
+public func convolutionForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  let call = unsafe Invocation(call)
+  let parameters = call.parameters(ConvolutionParameters.self)
+  let isDense = call.tensor(Operands.weights).dims[3] == call.tensor(Operands.input).dims[3]
+  return isDense && call.takesPairs(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) ? 1 : 0
 }
 
+@c(abacus_run_convolution)
+public func runConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
+  if unsafe convolutionForm(call) == 1 { unsafe convolutionPairs(call) } else { unsafe convolutionRows(call) }
+}
+
+#if ABACUS_DSP
+@c(abacus_run_convolution_pairs)
+public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  let parameters = call.parameters(ConvolutionParameters.self)
+  let geometry = WindowGeometry(
+    parameters.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
+  let channels = call.tensor(Operands.weights).extent(0)
+  if !geometry.isPointwise {
+    return convolvePaired(
+      call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), channels: channels)
+  }
+  let (first, depth) = (call.units.lowerBound &* geometry.outputWidth, geometry.channels)
+  let input: Elements<Int8> = call.elements(Operands.input)
+  var sink = ByteSink(call, parameters.stage, channelCount: channels)
+  multiplyPaired(
+    call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
+    channels: channels, to: &sink, row: first)
+}
+#else
+@c(abacus_run_convolution_pairs)
+public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) { unsafe convolutionRows(call) }
+#endif
+
+@c(abacus_run_convolution_rows)
+public func convolutionRows(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  #if ABACUS_MVE
+  if convolveOnVectors(call) { return }
+  #endif
+  convolution(call)
+}
+
+/// Any layout of weights.
+@inline(never)
 private func convolution(_ call: Invocation) {
   let parameters = call.parameters(ConvolutionParameters.self)
   let inputRecord = call.tensor(Operands.input)
@@ -26,25 +70,7 @@ private func convolution(_ call: Invocation) {
   let input: Elements<Int8> = call.elements(Operands.input)
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
 
-  #if ABACUS_MVE
-  if VectorProduct.suits(product, channels: channels / groups) {
-    return convolveVectors(
-      call, product, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), groups: groups)
-  }
-  #elseif ABACUS_DSP
-  if groups == 1 && call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
-    if !geometry.isPointwise {
-      return convolvePaired(
-        call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), depth: depth,
-        channels: channels)
-    }
-    let first = call.units.lowerBound &* geometry.outputWidth
-    var sink = ByteSink(call, parameters.stage, channelCount: channels)
-    return multiplyPaired(
-      call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
-      channels: channels, to: &sink, row: first)
-  }
-  #elseif arch(x86_64) || arch(arm64)
+  #if arch(x86_64) || arch(arm64)
   if groups == 1, let rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),
     depth % rows.granule == 0 || !geometry.isPointwise
   {

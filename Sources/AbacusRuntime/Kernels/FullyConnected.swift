@@ -1,12 +1,52 @@
 import AbacusFormat
 import CAbacus
 
-/// Rows [M, K] times constant weights [N, K]. A unit is one row.
+// Rows [M, K] times constant weights [N, K]. A unit is one row.
+
+/// 1 where weights in pairs have loops of their own.
+@c(abacus_form_fully_connected)
+public func fullyConnectedForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  let call = unsafe Invocation(call)
+  let parameters = call.parameters(FullyConnectedParameters.self)
+  return call.takesPairs(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) ? 1 : 0
+}
+
 @c(abacus_run_fully_connected)
 public func runFullyConnected(_ call: UnsafePointer<abacus_kernel_call>) {
+  if unsafe fullyConnectedForm(call) == 1 {
+    unsafe fullyConnectedPairs(call)
+  } else {
+    unsafe fullyConnectedRows(call)
+  }
+}
+
+#if ABACUS_DSP
+@c(abacus_run_fully_connected_pairs)
+public func fullyConnectedPairs(_ call: UnsafePointer<abacus_kernel_call>) {
+  let call = unsafe Invocation(call)
+  let weights = call.tensor(Operands.weights)
+  let (channels, depth) = (weights.extent(0), weights.extent(1))
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let first = call.units.lowerBound
+  var sink = ByteSink(call, call.parameters(FullyConnectedParameters.self).stage, channelCount: channels)
+  multiplyPaired(
+    call, input.dropping((first &- call.origin(Operands.input)) &* depth), rows: call.units.count, depth: depth,
+    channels: channels, to: &sink, row: first &- call.origin(Operands.output))
+}
+#else
+@c(abacus_run_fully_connected_pairs)
+public func fullyConnectedPairs(_ call: UnsafePointer<abacus_kernel_call>) {
+  unsafe fullyConnected(Invocation(call))
+}
+#endif
+
+@c(abacus_run_fully_connected_rows)
+public func fullyConnectedRows(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe fullyConnected(Invocation(call))
 }
 
+/// Any layout of weights.
+@inline(never)
 private func fullyConnected(_ call: Invocation) {
   let parameters = call.parameters(FullyConnectedParameters.self)
   let weights = call.tensor(Operands.weights)
@@ -25,13 +65,6 @@ private func fullyConnected(_ call: Invocation) {
   if VectorProduct.suits(product, channels: channels) {
     return VectorProduct(product, 0..<channels, pitch: depth, outputPitch: channels)
       .run(input.dropping(source), rows: last &- first, output.dropping(target))
-  }
-  #elseif ABACUS_DSP
-  if call.isPaired && PairedLayout.takes(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) {
-    var sink = ByteSink(call, parameters.stage, channelCount: channels)
-    return multiplyPaired(
-      call, input.dropping(source), rows: last &- first, depth: depth, channels: channels, to: &sink,
-      row: first &- call.origin(Operands.output))
   }
   #elseif arch(x86_64) || arch(arm64)
   if var rows = VectorRows(call, parameters.stage, weightZeroPoint: parameters.weightZeroPoint),

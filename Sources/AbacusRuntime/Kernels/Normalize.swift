@@ -54,9 +54,15 @@ public func normalizePaperInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe normalizePaper(Invocation(call), Int16.self)
 }
 
+#if ABACUS_MVE
+private typealias RowElement = SaturatedElement & WidenedWords
+#else
+private typealias RowElement = SaturatedElement
+#endif
+
 /// LayerNorm and RMSNorm, exact but for the rounding of the output (7.2).
 @inline(never)
-private func normalize<Source: FixedWidthInteger & BitwiseCopyable, Output: SaturatedElement>(
+private func normalize<Source: RowElement, Output: RowElement>(
   _ call: Invocation, _: Source.Type, _: Output.Type
 ) {
   let p = call.parameters(NormalizeParameters.self)
@@ -108,15 +114,22 @@ private struct AffineRow {
 
   /// The loop has few numbers and no branches, and its saturation is that of the elements; a narrower clamp comes after.
   @inline(never)
-  func write<Source: FixedWidthInteger & BitwiseCopyable, Output: SaturatedElement>(
+  func write<Source: RowElement, Output: RowElement>(
     _ row: Elements<Source>, _ affines: Elements<Int32>, _ length: Int, to target: MutableElements<Output>
   ) {
     let stage = stage
+    #if ABACUS_MVE
+    AffineVectors(
+      count: count, offset: offset, mantissa: inverse.mantissa, preShift: inverse.preShift, shift: inverse.shift,
+      stage: stage
+    ).write(row, affines, length, to: target)
+    #else
     for i in 0..<length {
       let z = inverse.normalize(count &* Int32(truncatingIfNeeded: row[i]) &- offset)
       let y = affine(z, gain: affines[2 &* i], offset: affines[2 &* i &+ 1], shift: stage.shift)
       target[i] = .saturated(y &+ stage.zeroPoint)
     }
+    #endif
     stage.clampSaturated(target, length)
   }
 }

@@ -105,7 +105,17 @@ private func averagePool(_ call: Invocation) {
         continue
       }
       #endif
-      for channel in 0..<geometry.channels {
+      var first = 0
+      #if ABACUS_DSP
+      while first &+ 4 <= geometry.channels && count <= maximumTapsOfFourSums {
+        let sums = fourSums(geometry, taps, image.dropping(first))
+        for i in 0..<4 {
+          target[first &+ i] = Int8(truncatingIfNeeded: p.stage.apply(sums[i] &- offset, multiplier: multiplier))
+        }
+        first = first &+ 4
+      }
+      #endif
+      for channel in first..<geometry.channels {
         var sum: Int32 = 0
         for row in taps.rows {
           let line = image.dropping(row &* geometry.inputWidth &* geometry.channels &+ channel)

@@ -16,7 +16,8 @@ func averageVectors(
     let channel = min(next, geometry.channels &- 4)
     var sums = SIMD4<Int32>(repeating: 0)
     for row in taps.rows {
-      var pixel = image.dropping((row &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels &+ channel)
+      let first = row &* geometry.inputWidth &+ taps.columns.lowerBound
+      var pixel = image.dropping(first &* geometry.channels &+ channel)
       for _ in taps.columns {
         sums = sums &+ pixel.words
         pixel = pixel.skipping(geometry.channels)
@@ -39,7 +40,8 @@ func maximumVectors(
     let channel = min(next, geometry.channels &- 16)
     var greatest = SIMD16<Int8>(repeating: .min)
     for row in taps.rows {
-      var pixel = image.dropping((row &* geometry.inputWidth &+ taps.columns.lowerBound) &* geometry.channels &+ channel)
+      let first = row &* geometry.inputWidth &+ taps.columns.lowerBound
+      var pixel = image.dropping(first &* geometry.channels &+ channel)
       for _ in taps.columns {
         greatest = abacus_greater_bytes(greatest, pixel.bytes)
         pixel = pixel.skipping(geometry.channels)

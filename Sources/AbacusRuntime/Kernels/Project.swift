@@ -46,7 +46,7 @@ public func projectPairsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe projectPairs(Invocation(call), Int16.self)
 }
 
-#if arch(x86_64) || arch(arm64)
+#if arch(x86_64) || arch(arm64) || ABACUS_MVE
 private typealias RowElement = VectorElement
 #else
 private typealias RowElement = ProductElement
@@ -59,6 +59,12 @@ private func projectRows<Source: RowElement>(_ call: Invocation, _: Source.Type)
   let depth = record.extent(1)
   let weights = WeightMatrix(call.elements(Operands.weights), record: record, depth: depth)
   let input: Elements<Source> = call.elements(Operands.input)
+  #if ABACUS_MVE
+  if let projection = VectorProjection<Source>(call, weights, channelCount: record.extent(0)) {
+    let first = (call.units.lowerBound &- call.origin(Operands.input)) &* depth
+    return projection.run(call, input.dropping(first))
+  }
+  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let (first, last) = (call.units.lowerBound, call.units.upperBound)
   var source = (first &- call.origin(Operands.input)) &* depth
@@ -140,6 +146,7 @@ private func projectLanes(_ call: Invocation) {
       continue
     }
     packLanes(source, source.dropping((count &- 1) &* depth), scratch, depth)
+    weights.arrange(scratch)
     projection.two(scratch.readOnly, weights, row: row, rows: count)
     (source, row) = (source.dropping(count &* depth), row &+ count)
   }

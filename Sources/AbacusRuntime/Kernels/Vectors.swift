@@ -3,7 +3,8 @@ import AbacusFormat
 import CAbacus
 
 // Vectors of Cortex-M55 (MVE). Boards ask for the loops on them with -D ABACUS_MVE in their toolset.
-// The instructions leave lanes beyond the end of a row alone, so no loop has a remainder.
+// No loop has a remainder: instructions leave lanes beyond the end of a row alone, or the last vector begins
+// early and some elements are computed again.
 
 extension Elements {
   /// The elements from `start` on, which may lie beyond the end, or before the beginning, where none of them
@@ -35,6 +36,10 @@ extension Elements where Element == Int8 {
     return unsafe abacus_load_words(base)
   }
 
+  /// The same; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_byte_words(base, lanes) }
+
   /// The same, without sign.
   @inline(__always)
   var unsignedWords: SIMD4<Int32> {
@@ -51,6 +56,16 @@ extension Elements where Element == Int8 {
 }
 
 extension Elements where Element == Int32 {
+  /// Four words; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_words(base, lanes) }
+
+  /// Four words at offsets in bytes.
+  @inline(__always)
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
+    unsafe abacus_gather_words(base, offsets, lanes)
+  }
+
   /// Eight words: those at even places and those at odd ones.
   @inline(__always)
   var pairs: (even: SIMD4<Int32>, odd: SIMD4<Int32>) {
@@ -66,6 +81,81 @@ extension Elements where Element == Int32 {
   }
 }
 
+extension Elements where Element == Int16 {
+  /// Four elements, widened; zero in lanes that do not count.
+  @inline(__always)
+  func words(_ lanes: UInt16) -> SIMD4<Int32> { unsafe abacus_load_some_half_words(base, lanes) }
+
+  /// Four elements at offsets in bytes.
+  @inline(__always)
+  func words(at offsets: SIMD4<Int32>, _ lanes: UInt16) -> SIMD4<Int32> {
+    unsafe abacus_gather_halves(base, offsets, lanes)
+  }
+
+  /// Four elements, widened.
+  @inline(__always)
+  var words: SIMD4<Int32> {
+    assert(limit >= 4)
+    return unsafe abacus_load_half_words(base)
+  }
+}
+
+extension MutableElements where Element == Int16 {
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>, _ lanes: UInt16) { unsafe abacus_store_some_half_words(base, words, lanes) }
+
+  /// The lower half of each word.
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>) { unsafe abacus_store_half_words(base, words) }
+}
+
+extension MutableElements {
+  /// The elements from `start` on, which may lie beyond the end where none of them is used.
+  @inline(__always)
+  func skipping(_ start: Int) -> MutableElements {
+    unsafe MutableElements(base: base + start, count: limit &- start)
+  }
+}
+
+/// What products with int8 weights take as many of as a vector holds.
+protocol VectorElement: ProductElement {
+  associatedtype Vector
+  static var lanes: Int { get }
+  static func mask(_ left: Int) -> UInt16
+  static func vector(_ elements: Elements<Self>, _ mask: UInt16) -> Vector
+  static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> Vector
+  /// Products, added to a sum.
+  static func sum(_ sum: Int32, _ a: Vector, _ b: Vector, _ mask: UInt16) -> Int32
+}
+
+extension Int8: VectorElement {
+  @inline(__always) static var lanes: Int { 16 }
+  @inline(__always) static func mask(_ left: Int) -> UInt16 { abacus_byte_lanes(UInt32(truncatingIfNeeded: left)) }
+  @inline(__always) static func vector(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> {
+    elements.bytes(mask)
+  }
+  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD16<Int8> {
+    elements.bytes(mask)
+  }
+  @inline(__always) static func sum(_ sum: Int32, _ a: SIMD16<Int8>, _ b: SIMD16<Int8>, _ mask: UInt16) -> Int32 {
+    abacus_add_products(sum, a, b, mask)
+  }
+}
+
+extension Int16: VectorElement {
+  @inline(__always) static var lanes: Int { 8 }
+  @inline(__always) static func mask(_ left: Int) -> UInt16 { abacus_half_lanes(UInt32(truncatingIfNeeded: left)) }
+  @inline(__always) static func vector(_ elements: Elements<Int16>, _ mask: UInt16) -> SIMD8<Int16> {
+    unsafe abacus_load_whole_halves(elements.base, mask)
+  }
+  @inline(__always) static func weights(_ elements: Elements<Int8>, _ mask: UInt16) -> SIMD8<Int16> {
+    unsafe abacus_load_some_halves(elements.base, mask)
+  }
+  @inline(__always) static func sum(_ sum: Int32, _ a: SIMD8<Int16>, _ b: SIMD8<Int16>, _ mask: UInt16) -> Int32 {
+    abacus_add_half_products(sum, a, b, mask)
+  }
+}
+
 extension MutableElements where Element == Int8 {
   @inline(__always)
   func store(_ bytes: SIMD16<Int8>, _ lanes: UInt16) { unsafe abacus_store_bytes(base, bytes, lanes) }
@@ -76,6 +166,9 @@ extension MutableElements where Element == Int8 {
   /// The lower byte of each halfword.
   @inline(__always)
   func store(_ halves: SIMD8<Int16>) { unsafe abacus_store_halves(base, halves) }
+
+  @inline(__always)
+  func store(_ words: SIMD4<Int32>, _ lanes: UInt16) { unsafe abacus_store_some_byte_words(base, words, lanes) }
 
   /// The lowest byte of each word.
   @inline(__always)
@@ -90,12 +183,6 @@ extension MutableElements where Element == Int8 {
   /// What follows sixteen elements; beyond the end after the last.
   @inline(__always)
   var next: MutableElements { skipping(16) }
-
-  /// The elements from `start` on, which may lie beyond the end where none of them is used.
-  @inline(__always)
-  func skipping(_ start: Int) -> MutableElements {
-    unsafe MutableElements(base: base + start, count: limit &- start)
-  }
 
   /// Copies elements.
   @inline(__always)

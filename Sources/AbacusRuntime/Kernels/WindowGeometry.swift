@@ -121,7 +121,17 @@ struct WindowGeometry {
     #if ABACUS_MVE
     target.dropping(to).copy(source.dropping(from), count)
     #else
-    for i in 0..<count { target[to &+ i] = source[from &+ i] }
+    var i = 0
+    #if ABACUS_DSP
+    while i &+ 4 <= count {
+      target.set(word: source.word(from &+ i), at: to &+ i)
+      i = i &+ 4
+    }
+    #endif
+    while i < count {
+      target[to &+ i] = source[from &+ i]
+      i = i &+ 1
+    }
     #endif
   }
 }

@@ -39,6 +39,12 @@ ABACUS_INTRINSIC abacus_four_words abacus_load_four(const int32_t *_Nonnull *_No
 /* SXTB16: bytes 0 and 2, sign-extended to halfwords; with ROR 8, bytes 1 and 3. */
 ABACUS_INTRINSIC uint32_t abacus_even_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)x); }
 ABACUS_INTRINSIC uint32_t abacus_odd_bytes(uint32_t x) { return (uint32_t)__builtin_arm_sxtb16((int32_t)(x >> 8 | x << 24)); }
+/* SXTAB16: the same, added to halfwords. */
+ABACUS_INTRINSIC uint32_t abacus_add_even_bytes(uint32_t sums, uint32_t x) { return (uint32_t)__builtin_arm_sxtab16((int32_t)sums, (int32_t)x); }
+ABACUS_INTRINSIC uint32_t abacus_add_odd_bytes(uint32_t sums, uint32_t x) { return (uint32_t)__builtin_arm_sxtab16((int32_t)sums, (int32_t)(x >> 8 | x << 24)); }
+/* SMMLA, ASR, SSAT: a sum times its multiplier, the high word of it, to 8 bits. One statement, so that six of them in a row
+   keep their order, and with it registers. */
+ABACUS_INTRINSIC int32_t abacus_requantize_byte(int32_t sum, int32_t multiplier, int32_t summand, int32_t shift) { __asm__("smmla %0, %0, %1, %2\n" "asr.w %0, %0, %3\n" "ssat %0, #8, %0" : "+r"(sum) : "r"(multiplier), "r"(summand), "r"(shift)); return sum; }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */
@@ -74,6 +80,8 @@ ABACUS_INTRINSIC void abacus_add_quad(int32_t *_Nonnull a0, int32_t *_Nonnull b0
 #if defined(__ARM_FEATURE_MVE)
 #define __ARM_MVE_PRESERVE_USER_NAMESPACE
 #include <arm_mve.h>
+
+#pragma clang assume_nonnull begin
 
 /* Vectors as Swift imports them: SIMD16<Int8>, SIMD8<Int16>, SIMD4<Int32>. */
 typedef int8_t abacus_bytes __attribute__((vector_size(16)));
@@ -115,9 +123,9 @@ ABACUS_INTRINSIC abacus_words abacus_even_halves(abacus_halves a) { return (abac
 ABACUS_INTRINSIC abacus_words abacus_odd_halves(abacus_halves a) { return (abacus_words)__arm_vmovltq_s16((int16x8_t)a); }
 /* VMULH: high words of products. VRSHL: to the right by `bits`, half up. */
 ABACUS_INTRINSIC abacus_words abacus_multiply_high(abacus_words a, abacus_words b) { return (abacus_words)__arm_vmulhq_s32((int32x4_t)a, (int32x4_t)b); }
-/* VSHL: to the right by `bits`. */
-ABACUS_INTRINSIC abacus_words abacus_shift_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vshlq_r_s32((int32x4_t)a, -bits); }
 ABACUS_INTRINSIC abacus_words abacus_round_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vrshlq_n_s32((int32x4_t)a, -bits); }
+/* VSHL: to the right by `bits`. */
+ABACUS_INTRINSIC abacus_words abacus_shift_lanes_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vshlq_r_s32((int32x4_t)a, -bits); }
 /* VQMOVNB: each word, then each lower halfword, saturated to half its bits in place. */
 ABACUS_INTRINSIC abacus_words abacus_saturate_words(abacus_words a) { int16x8_t halves = __arm_vqmovnbq_s32((int16x8_t)a, (int32x4_t)a); return (abacus_words)__arm_vqmovnbq_s16((int8x16_t)halves, halves); }
 /* VQMOVNB and VQMOVNT, then VQMOVNB: even and odd words, saturated to the lower bytes of halfwords. */
@@ -125,6 +133,43 @@ ABACUS_INTRINSIC abacus_halves abacus_saturate_pairs(abacus_words even, abacus_w
 /* VMAX and VMIN of bytes. */
 ABACUS_INTRINSIC abacus_bytes abacus_greater_bytes(abacus_bytes a, abacus_bytes b) { return (abacus_bytes)__arm_vmaxq_s8((int8x16_t)a, (int8x16_t)b); }
 ABACUS_INTRINSIC abacus_bytes abacus_clamp_bytes(abacus_bytes a, int8_t low, int8_t high) { return (abacus_bytes)__arm_vminq_s8(__arm_vmaxq_s8((int8x16_t)a, __arm_vdupq_n_s8(low)), __arm_vdupq_n_s8(high)); }
+/* VRSHL of words without sign, VQSHL, VQADD, VMAX and VMIN. */
+ABACUS_INTRINSIC abacus_words abacus_round_unsigned_right(abacus_words a, int32_t bits) { return (abacus_words)__arm_vrshlq_n_u32((uint32x4_t)a, -bits); }
+ABACUS_INTRINSIC abacus_words abacus_saturated_left(abacus_words a, int32_t bits) { return (abacus_words)__arm_vqshlq_r_s32((int32x4_t)a, bits); }
+ABACUS_INTRINSIC abacus_words abacus_saturated_sum(abacus_words a, abacus_words b) { return (abacus_words)__arm_vqaddq_s32((int32x4_t)a, (int32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_greater_words(abacus_words a, abacus_words b) { return (abacus_words)__arm_vmaxq_s32((int32x4_t)a, (int32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_lesser_words(abacus_words a, abacus_words b) { return (abacus_words)__arm_vminq_s32((int32x4_t)a, (int32x4_t)b); }
+/* VCMP and VADD: one more where a sum without sign is below its first summand. */
+ABACUS_INTRINSIC abacus_words abacus_add_carry(abacus_words high, abacus_words sum, abacus_words summand) { return (abacus_words)__arm_vaddq_m_n_s32((int32x4_t)high, (int32x4_t)high, 1, __arm_vcmphiq_u32((uint32x4_t)summand, (uint32x4_t)sum)); }
+/* VCTP of words; VLDRW, VLDRH and VLDRB widened, VLDRW and VLDRH at offsets in bytes; VSTRH and VSTRB of the lower
+   parts; VADDVA. Other lanes are zero and do not count. */
+ABACUS_INTRINSIC uint16_t abacus_word_lanes(uint32_t count) { return __arm_vctp32q(count); }
+ABACUS_INTRINSIC abacus_words abacus_load_some_words(const int32_t *from, uint16_t lanes) { return (abacus_words)__arm_vldrwq_z_s32(from, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_load_some_half_words(const int16_t *from, uint16_t lanes) { return (abacus_words)__arm_vldrhq_z_s32(from, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_load_some_byte_words(const int8_t *from, uint16_t lanes) { return (abacus_words)__arm_vldrbq_z_s32(from, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_gather_words(const int32_t *from, abacus_words offsets, uint16_t lanes) { return (abacus_words)__arm_vldrwq_gather_offset_z_s32(from, (uint32x4_t)offsets, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_gather_halves(const int16_t *from, abacus_words offsets, uint16_t lanes) { return (abacus_words)__arm_vldrhq_gather_offset_z_s32(from, (uint32x4_t)offsets, lanes); }
+ABACUS_INTRINSIC void abacus_store_some_half_words(int16_t *to, abacus_words words, uint16_t lanes) { __arm_vstrhq_p_s32(to, (int32x4_t)words, lanes); }
+ABACUS_INTRINSIC void abacus_store_some_byte_words(int8_t *to, abacus_words words, uint16_t lanes) { __arm_vstrbq_p_s32(to, (int32x4_t)words, lanes); }
+ABACUS_INTRINSIC uint32_t abacus_add_words(uint32_t sum, abacus_words a, uint16_t lanes) { return __arm_vaddvaq_p_u32(sum, (uint32x4_t)a, lanes); }
+/* VCMP: words without sign below a limit. */
+ABACUS_INTRINSIC uint16_t abacus_lanes_below(abacus_words a, uint32_t limit, uint16_t lanes) { return __arm_vcmphiq_m_u32(__arm_vdupq_n_u32(limit), (uint32x4_t)a, lanes); }
+/* Without sign: VMIN, VMULH, VSHR, VRSHL by what lanes say; VRSHR with sign; VSHL to the left; VABS; VQMOVNB. */
+ABACUS_INTRINSIC abacus_words abacus_lesser_unsigned(abacus_words a, abacus_words b) { return (abacus_words)__arm_vminq_u32((uint32x4_t)a, (uint32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_multiply_high_unsigned(abacus_words a, abacus_words b) { return (abacus_words)__arm_vmulhq_u32((uint32x4_t)a, (uint32x4_t)b); }
+ABACUS_INTRINSIC abacus_words abacus_round_by_lanes(abacus_words a, abacus_words bits) { return (abacus_words)__arm_vrshlq_u32((uint32x4_t)a, (int32x4_t)bits); }
+ABACUS_INTRINSIC abacus_words abacus_shift_lanes_left(abacus_words a, int32_t bits) { return (abacus_words)__arm_vshlq_r_s32((int32x4_t)a, bits); }
+ABACUS_INTRINSIC abacus_words abacus_magnitudes(abacus_words a) { return (abacus_words)__arm_vabsq_s32((int32x4_t)a); }
+ABACUS_INTRINSIC abacus_words abacus_saturate_to_halves(abacus_words a) { return (abacus_words)__arm_vqmovnbq_s32((int16x8_t)a, (int32x4_t)a); }
+/* Of halfwords: VCTP, VLDRH, VLDRB widened, VMLAVA, VLDRH widened to words, VSTRH of the lower halves of words. */
+ABACUS_INTRINSIC uint16_t abacus_half_lanes(uint32_t count) { return __arm_vctp16q(count); }
+ABACUS_INTRINSIC abacus_halves abacus_load_whole_halves(const int16_t *from, uint16_t lanes) { return (abacus_halves)__arm_vldrhq_z_s16(from, lanes); }
+ABACUS_INTRINSIC abacus_halves abacus_load_some_halves(const int8_t *from, uint16_t lanes) { return (abacus_halves)__arm_vldrbq_z_s16(from, lanes); }
+ABACUS_INTRINSIC int32_t abacus_add_half_products(int32_t sum, abacus_halves a, abacus_halves b, uint16_t lanes) { return __arm_vmladavaq_p_s16(sum, (int16x8_t)a, (int16x8_t)b, lanes); }
+ABACUS_INTRINSIC abacus_words abacus_load_half_words(const int16_t *from) { return (abacus_words)__arm_vldrhq_s32(from); }
+ABACUS_INTRINSIC void abacus_store_half_words(int16_t *to, abacus_words words) { __arm_vstrhq_s32(to, (int32x4_t)words); }
+
+#pragma clang assume_nonnull end
 #endif
 
 #endif /* ABACUS_INTRINSICS_H */

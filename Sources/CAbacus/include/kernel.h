@@ -17,6 +17,7 @@ typedef struct abacus_kernel_call {
   void *arena;
   uint32_t first_unit, end_unit; /* the slice of the operator to run        */
   uint32_t vectors;             /* VectorInstructions of the runtime       */
+  uint32_t round;                /* of the loop that the operator is in     */
 } abacus_kernel_call;
 
 /* The two functions that decide which kernels a program carries. The library's

@@ -20,7 +20,7 @@ import Testing
   func planIsAsSmallAsItsBound(_ model: ModelCase) throws {
     let planned = try Packer.pack(try model.graph).planned
     #expect(planned.isOptimal || ["vww_96_int8", "person_detect"].contains(model.name))
-    #expect(100 * planned.plan.arenaBytes <= 101 * planned.lowerBound)
+    #expect(100 * planned.plan.arenaBytes <= 104 * planned.lowerBound)
   }
 
   /// The same model gives the same bytes.

@@ -15,8 +15,7 @@ import Testing
   /// Models that a board with 16 KB of RAM and 256 KB of flash has no room for.
   static let tooLarge: [String: Set<String>] = [
     "microbit": [
-      "dscnn-int8", "resnet-int8", "ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect",
-      "vit_int8", "vit_int8_tflm",
+      "ad01_int8", "pretrainedResnet_quant", "vww_96_int8", "person_detect", "vit_int8", "vit_int8_tflm",
     ]
   ]
 

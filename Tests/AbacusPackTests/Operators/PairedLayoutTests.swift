@@ -4,11 +4,11 @@ import Testing
 
 @testable import AbacusPack
 
-/// Weights in pairs of channels: what their loops on a core with SMLAD compute, and what other loops do
-/// with the same blob on this machine and on a core without.
+/// Weights in pairs of channels: what their loops on cores without vectors compute, and what other loops do
+/// with the same blob on this machine and on a core with vectors.
 @Suite struct PairedLayoutTests {
   /// Boards with loops for pairs, and one without.
-  static let boards = ["mps2-an386", "mps2-an500", "mps2-an385"]
+  static let boards = ["mps2-an385-m0", "mps2-an385", "mps2-an386", "mps2-an500", "riscv32-virt", "mps3-an547"]
 
   @Test func placesOfElements() {
     #expect(pairedLayout(Array(1...8), rows: 2) == [1, 5, 3, 7, 2, 6, 4, 8])

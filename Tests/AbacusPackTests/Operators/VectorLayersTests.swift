@@ -111,9 +111,9 @@ extension TestGraph {
 
   fileprivate mutating func addPool(_ kind: PoolKind, channels: Int) {
     let window = WindowAttributes(
-      size: [random(1...3), random(1...3)], strides: [random(1...2), random(1...2)], dilations: [1, 1],
+      size: [random(2...3), random(2...3)], strides: [random(1...2), random(1...2)], dilations: [1, 1],
       padBefore: [0, random(0...1)], padAfter: [0, random(0...1)])
-    let image = [random(3...6), random(3...6)]
+    let image = [random(4...6), random(4...6)]
     guard let extents = window.outputExtents(of: image) else { return }
     let input = input([1] + image + [channels])
     let quantization = graph.tensors[input].quantization!

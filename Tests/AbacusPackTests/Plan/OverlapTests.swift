@@ -11,12 +11,11 @@ import Testing
   func sharingKeepsTheCodes(pairs: Bool) throws {
     var options = PackOptions()
     options.pairsChannels = pairs
-    var (overlapping, descending, smaller) = (0, 0, 0)
-    for seed in 0..<120 {
+    var (overlapping, smaller) = (0, 0)
+    for seed in 0..<60 {
       let test = TestGraph(chainOf: seed)
       let packed = try Packer.pack(test.graph, options: options)
-      overlapping += packed.planned.overlappingSteps.count
-      descending += packed.planned.program.steps.count { step in step.unitsDescending.map { $0 < step.units } ?? false }
+      overlapping += packed.planned.overlapping.count
       let wanted = try Execution.run(test.keepingAll.graph, test.inputCodes)
       for bySteps in [false, true] {
         let codes = try Execution.run(test.graph, test.inputCodes, options: options, bySteps: bySteps)
@@ -25,7 +24,39 @@ import Testing
       let sum = packed.planned.plan.blocks.map(\.bytes).reduce(0, +)
       if packed.planned.plan.arenaBytes < sum { smaller += 1 }
     }
-    #expect(overlapping > 200 && descending > 10 && smaller > 100)
+    #expect(overlapping > 50 && smaller > 50)
+  }
+
+  /// Layers of a keyword spotter: depthwise convolutions begin below, pointwise ones above what they read.
+  static func keywordLayers() -> TestGraph {
+    var test = TestGraph(seed: 9)
+    let shape = [1, 25, 5, 64]
+    var last = test.input(shape, scale: 0.03, zeroPoint: 0)
+    let same = WindowAttributes(size: [3, 3], padBefore: [1, 1], padAfter: [1, 1])
+    for _ in 0..<2 {
+      let depthwise = test.weights(for: last, [1, 3, 3, 64], axis: 3, depth: 9, style: WeightStyle())
+      last = test.add(
+        .depthwiseConvolution(same, multiplier: 1, .none), [last, depthwise.0, depthwise.1], shape, scale: 0.03)
+      let pointwise = test.weights(for: last, [64, 1, 1, 64], axis: 0, depth: 64, style: WeightStyle())
+      last = test.add(
+        .convolution(WindowAttributes(size: [1, 1]), groups: 1, .none), [last, pointwise.0, pointwise.1], shape, scale: 0.03)
+    }
+    test.graph.outputs = [last]
+    return test
+  }
+
+  @Test func rowsInBothOrders() throws {
+    let test = Self.keywordLayers()
+    for pairs in [false, true] {
+      var options = PackOptions()
+      options.pairsChannels = pairs
+      let planned = try Packer.pack(test.graph, options: options).planned
+      #expect(planned.program.steps.compactMap(\.unitsDescending) == [3, 3] && planned.overlapping.count == 4)
+      #expect(planned.plan.arenaBytes < 10_000)
+      let wanted = try Execution.run(test.keepingAll.graph, test.inputCodes)
+      #expect(try Execution.run(test.graph, test.inputCodes, options: options) == [wanted.last!])
+      #expect(try Execution.run(test.graph, test.inputCodes, options: options, bySteps: true) == [wanted.last!])
+    }
   }
 
   /// The same chains on boards, whose kernels go through memory in ways of their own.
@@ -34,7 +65,7 @@ import Testing
     let board = try Board.named(name)
     let emulator = try Emulator(board: board)
     for seed in 0..<16 {
-      let test = TestGraph(chainOf: 1000 + seed)
+      let test = seed == 0 ? Self.keywordLayers() : TestGraph(chainOf: 1000 + seed)
       let wanted = try Execution.run(test.keepingAll.graph, test.inputCodes)
       var options = PackOptions()
       options.pairsChannels = board.wantsPairs || seed % 5 == 0

@@ -35,8 +35,8 @@ import Testing
     for seed in 0..<60 {
       let planned = try plan(TestGraph(chainOf: seed))
       let program = planned.program
-      for index in planned.overlappingSteps {
-        let step = program.steps[index]
+      for (stage, _) in planned.overlapping where stage.count == 1 {
+        let step = program.steps[stage.lowerBound]
         guard let sweep = WindowSweep(step, in: program), step.unitsDescending == nil, let distance = sweep.distanceBelow,
           let input = step.operands[Operands.input], let output = step.operands[Operands.output],
           let from = planned.offsets[input], distance.bytes > 4

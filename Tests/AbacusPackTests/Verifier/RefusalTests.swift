@@ -38,6 +38,9 @@ struct Refusal: CustomTestStringConvertible, Sendable {
   @Test(arguments: Refusal.sequenceOperators)
   func sequenceOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.sequence().blob) }
 
+  @Test(arguments: Refusal.lineOperators)
+  func lineOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.lines().blob) }
+
   @Test(arguments: Refusal.rowOperators)
   func rowOperators(refusal: Refusal) throws { refusal.expect(of: try SampleBlobs.rows().blob) }
 }
@@ -74,7 +77,6 @@ extension Refusal {
       editor.edit(.names, last, UInt8.self) { $0 = 65 }
     },
     Refusal("operator flags") { $0.step(0) { $0.flags = 1 } },
-    Refusal("operator reserved") { $0.step(0) { $0.reserved = 1 } },
     Refusal("no units") { $0.step(0) { $0.units = 0 } },
     Refusal("too many units") { $0.step(0) { $0.units += 1 } },
     Refusal("no units per step") { $0.step(0) { $0.unitsPerStep = 0 } },

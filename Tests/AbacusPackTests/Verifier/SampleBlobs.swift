@@ -73,7 +73,35 @@ enum SampleBlobs {
     return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
   }
 
-  static func all() throws -> [PackedModel] { [try image(), try sequence(), try rows(), try attention()] }
+  /// Two convolutions whose result is added to what they start from, and a pool.
+  static func residual() -> TestGraph {
+    var test = TestGraph(seed: 3)
+    let input = test.input([1, 12, 5, 4], scale: 0.05)
+    let same = WindowAttributes(size: [3, 3], padBefore: [1, 1], padAfter: [1, 1])
+    var last = input
+    for _ in 0..<2 {
+      let (weights, bias, scale) = test.weights(for: last, [4, 3, 3, 4], axis: 0, depth: 36, style: WeightStyle())
+      last = test.add(.convolution(same, groups: 1, .none), [last, weights, bias], [1, 12, 5, 4], scale: scale)
+    }
+    last = test.add(.binary(.add, .none), [last, input], [1, 12, 5, 4], scale: 0.1)
+    test.output(
+      .pool(.max, WindowAttributes(size: [2, 2], strides: [2, 2]), .none), [last], [1, 6, 2, 4], scale: 0.1)
+    return test
+  }
+
+  /// The same, the first three operators in a loop over lines.
+  static func lines() throws -> PackedModel {
+    let program = try Lowering.lower(residual().graph, options: PackOptions())
+    guard let formed = WindowLoop(program, 0..<3)?.formed(rowsInRound: 2, number: 0) else {
+      throw PackError(.malformed, "no loop")
+    }
+    let planned = PlannedProgram(formed)
+    return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
+  }
+
+  static func all() throws -> [PackedModel] {
+    [try image(), try sequence(), try rows(), try attention(), try lines()]
+  }
 }
 
 /// A blob whose records can be changed, with both checksums repaired at the end.

@@ -37,6 +37,10 @@ func exponentials(_ row: ScoreRow, _ count: Int, greatest: Int32, _ scale: Dyadi
 /// is 16 octaves for the shifts in question.
 @inline(never)
 private func exponentials(_ row: ScoreRow, _ count: Int, greatest: Int32, _ argument: HighArgument) -> UInt32 {
+  #if ABACUS_MVE
+  return exponentialVectors(
+    row, count, greatest: greatest, multiplier: argument.multiplier, lift: argument.lift, limit: argument.limit)
+  #else
   var sum: UInt32 = 0
   for key in 0..<count {
     let e = exponentQ15(argument[UInt32(bitPattern: greatest &- row.scores[key])])
@@ -44,14 +48,15 @@ private func exponentials(_ row: ScoreRow, _ count: Int, greatest: Int32, _ argu
     sum = sum &+ e
   }
   return sum
+  #endif
 }
 
 /// `exponentArgument` by the high word of one product, whatever the shift: differences move to the left until
 /// the shift is 40. What no longer fits then is 16 octaves or more, and its exponential is 0.
 private struct HighArgument {
-  private let multiplier: UInt32
-  private let lift: UInt32
-  private let limit: UInt32
+  let multiplier: UInt32
+  let lift: UInt32
+  let limit: UInt32
 
   /// nil for multipliers that are not normalised.
   @inline(__always)

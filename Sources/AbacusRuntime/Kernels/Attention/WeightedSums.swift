@@ -55,6 +55,20 @@ extension SIMD4<Int32> {
     self[3] = abacus_multiply_add_pairs(abacus_odd_bytes(high), weights, self[3])
   }
 }
+#elseif ABACUS_MVE
+/// One key at a time, whose values are the lanes of a vector.
+@inline(never)
+private func fourWeightedSums(
+  _ weights: Elements<Int16>, _ count: Int, _ columns: Elements<Int8>, stride: Int
+) -> SIMD4<Int32> {
+  var sums = SIMD4<Int32>(repeating: 0)
+  var (weights, value, left) = (weights, columns, count)
+  while left > 0 {
+    sums = sums &+ value.words &* SIMD4(repeating: Int32(weights[0]))
+    (weights, value, left) = (weights.skipping(1), value.skipping(stride), left &- 1)
+  }
+  return sums
+}
 #else
 @inline(never)
 private func fourWeightedSums(

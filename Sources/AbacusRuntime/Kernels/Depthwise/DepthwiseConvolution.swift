@@ -1,23 +1,63 @@
 import AbacusFormat
 import CAbacus
 
-/// Depthwise convolution, NHWC, any channel multiplier. A unit is one output row of one image.
-/// Weights are [height, width, channels out].
+// Depthwise convolution, NHWC, any channel multiplier. A unit is one output row of one image.
+// Weights are [height, width, channels out].
+
+/// 1 where all cores without vectors have loops along lines, else 0.
+@c(abacus_form_depthwise_convolution)
+public func depthwiseConvolutionForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
+  let call = unsafe Invocation(call)
+  return call.suitsLines && call.tensor(Operands.output).dims[3] & 1 == 0 ? 1 : 0
+}
+
 @c(abacus_run_depthwise_convolution)
 public func runDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe depthwiseConvolution(Invocation(call))
 }
 
+@c(abacus_run_depthwise_convolution_lines)
+public func depthwiseConvolutionLines(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP || ABACUS_SCALAR
+  unsafe convolveLines(Invocation(call))
+  #else
+  unsafe depthwiseConvolution(Invocation(call))
+  #endif
+}
+
+@c(abacus_run_depthwise_convolution_windows)
+public func depthwiseConvolutionWindows(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe convolveWindows(Invocation(call))
+  #else
+  unsafe depthwiseConvolution(Invocation(call))
+  #endif
+}
+
 @inline(__always)
 private func depthwiseConvolution(_ call: Invocation) {
   #if ABACUS_DSP || ABACUS_SCALAR
-  if DepthwiseLineKernel.suits(call) { return convolveLines(call) }
+  if call.suitsLines && call.tensor(Operands.output).dims[3] % UInt32(LineBuffer.channels) == 0 {
+    return convolveLines(call)
+  }
   #elseif ABACUS_MVE
   if convolveVectors(call) { return }
   #elseif arch(x86_64) || arch(arm64)
   if convolveDepthwiseVectors(call) { return }
   #endif
   convolveWindows(call)
+}
+
+extension Invocation {
+  /// All conditions of the loops along lines hold, except for the number of channels.
+  @inline(never)
+  fileprivate var suitsLines: Bool {
+    let parameters = parameters(ConvolutionParameters.self)
+    let output = tensor(Operands.output)
+    return has(Operands.scratch) && !has(Operands.shifts) && parameters.weightZeroPoint == 0
+      && tensor(Operands.input).dims[3] == output.dims[3] && (33...52).contains(parameters.stage.shift)
+      && DepthwiseLines.suits(parameters.window, outputHeight: output.dims[1], outputWidth: output.dims[2])
+  }
 }
 
 #if ABACUS_DSP || ABACUS_SCALAR
@@ -77,6 +117,11 @@ private struct DepthwiseKernel {
   let shifts: Elements<UInt8>
   let hasShifts: Bool
   let output: MutableElements<Int8>
+  #if ABACUS_DSP
+  /// For one shift of all channels, such that only high words of products count.
+  let byteStage: ByteStage
+  let isNarrow: Bool
+  #endif
 
   init(_ call: Invocation) {
     let parameters = call.parameters(ConvolutionParameters.self)
@@ -93,6 +138,10 @@ private struct DepthwiseKernel {
     hasShifts = call.has(Operands.shifts)
     shifts = call.elements(hasShifts ? Operands.shifts : Operands.weights)
     output = call.mutableElements(Operands.output)
+    #if ABACUS_DSP
+    byteStage = ByteStage(stage)
+    isNarrow = ByteStage.suits(stage) && !hasShifts
+    #endif
   }
 
   /// One row of output pixels. Not inlined: the kernel stays in memory, in one place, instead of
@@ -114,12 +163,11 @@ private struct DepthwiseKernel {
     let isInside = taps.rows.count &* taps.columns.count == geometry.height &* geometry.width
     var channel = 0
     if multiplier == 1 && weightZeroPoint == 0 {
-      while channel &+ 4 <= channelsOut {
-        var sums = fourChannels(image, taps, channel)
-        if !isInside { sums = sums &+ padding(taps, channel) }
-        for i in 0..<4 { output[channel &+ i] = finish(sums[i], channel &+ i) }
-        channel = channel &+ 4
-      }
+      // A window that lies wholly in the padding has no first tap.
+      let steps = tapSteps(taps)
+      let (pixel, tap) = steps.rows == 0 ? (0, 0) : (taps.firstPixel, firstTap(taps))
+      channel = fours(
+        image.dropping(pixel &* channelsOut), weights.dropping(tap &* channelsOut), steps, isInside ? nil : taps, output)
     }
     while channel < channelsOut {
       output[channel] = finish(oneChannel(image, taps, channel), channel)
@@ -135,21 +183,56 @@ private struct DepthwiseKernel {
         sum &+ channels[2 &* channel], multiplier: channels[2 &* channel &+ 1], shift: shift))
   }
 
-  /// Four neighbouring channels at a time, over the taps inside the image.
+  /// Four neighbouring channels at a time, as long as there are as many.
+  ///
+  /// - Parameter taps: where some of the window are outside the image.
+  /// - Returns: the channels that are done.
+  @inline(never)
+  private func fours(
+    _ image: Elements<Int8>, _ weights: Elements<Int8>, _ steps: TapSteps, _ taps: DepthwiseTaps?,
+    _ output: MutableElements<Int8>
+  ) -> Int {
+    var channel = 0
+    while channel &+ 4 <= channelsOut {
+      var sums = depthwiseSums(image.dropping(channel), weights.dropping(channel), steps)
+      if let taps { sums = sums &+ padding(taps, channel) }
+      finish(sums, channel, output.dropping(channel))
+      channel = channel &+ 4
+    }
+    return channel
+  }
+
+  /// Four neighbouring channels.
   @inline(__always)
-  private func fourChannels(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ channel: Int) -> SIMD4<Int32> {
-    // A window that lies wholly in the padding has no first pixel.
-    if taps.rows.isEmpty || taps.columns.isEmpty { return SIMD4(repeating: 0) }
-    let firstTap = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
-    var steps = TapSteps(
-      rows: taps.rows.count, columns: taps.columns.count, channels: channelsOut,
-      pixel: geometry.dilationWidth &* channelsOut,
-      row: geometry.dilationHeight &* geometry.inputWidth &* channelsOut,
+  private func finish(_ sums: SIMD4<Int32>, _ channel: Int, _ output: MutableElements<Int8>) {
+    #if ABACUS_DSP
+    if isNarrow {
+      let constants = channels.dropping(2 &* channel)
+      for i in 0..<4 {
+        output[i] = byteStage.apply(sums[i] &+ constants[2 &* i], constants[2 &* i &+ 1])
+      }
+      return byteStage.clamp(output, 4, step: 1)
+    }
+    #endif
+    for i in 0..<4 { output[i] = finish(sums[i], channel &+ i) }
+  }
+
+  @inline(__always)
+  private func firstTap(_ taps: DepthwiseTaps) -> Int {
+    taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound
+  }
+
+  /// How to go over the taps inside the image.
+  @inline(__always)
+  private func tapSteps(_ taps: DepthwiseTaps) -> TapSteps {
+    let isColumn = geometry.width == 1
+    let row = geometry.dilationHeight &* geometry.inputWidth &* channelsOut
+    let (rows, columns) = (taps.columns.isEmpty ? 0 : taps.rows.count, taps.columns.count)
+    // A column of taps is a row of steps.
+    return TapSteps(
+      rows: isColumn ? min(rows, 1) : rows, columns: isColumn ? rows : columns, channels: channelsOut,
+      pixel: isColumn ? row : geometry.dilationWidth &* channelsOut, row: row,
       weightRow: geometry.width &* channelsOut)
-    if geometry.width == 1 { steps.turn() }
-    return depthwiseSums(
-      image.dropping(taps.firstPixel &* channelsOut &+ channel),
-      weights.dropping(firstTap &* channelsOut &+ channel), steps)
   }
 
   /// What the taps outside the image add to four channels: padding reads the zero point, because
@@ -192,26 +275,19 @@ private struct DepthwiseKernel {
 
 /// How many taps there are, and how far it is from one to the next, in elements.
 private struct TapSteps {
-  private(set) var rows: Int
-  private(set) var columns: Int
+  let rows: Int
+  let columns: Int
   /// From the weights of one tap to those of the next.
   let channels: Int
-  private(set) var pixel: Int
+  let pixel: Int
   let row: Int
   let weightRow: Int
-
-  /// Takes a column of taps for a row.
-  @inline(__always)
-  mutating func turn() {
-    (rows, columns) = (1, rows)
-    pixel = row
-  }
 }
 
 /// Products of four neighbouring channels, summed over a rectangle of taps. A leaf of its own, so
 /// that sums and addresses find registers; three taps a row, by far the most common width, are
 /// written out.
-@inline(never)
+@inline(__always)
 private func depthwiseSums(
   _ image: Elements<Int8>, _ weights: Elements<Int8>, _ steps: TapSteps
 ) -> SIMD4<Int32> {

@@ -48,18 +48,7 @@ struct DepthwiseLineKernel {
   private let scratch: MutableElements<LineBuffer.Word>
   private let epilogue: LineEpilogue
 
-  /// All conditions of the fast loops hold.
-  @inline(never)
-  static func suits(_ call: Invocation) -> Bool {
-    let parameters = call.parameters(ConvolutionParameters.self)
-    let (input, output) = (call.tensor(Operands.input), call.tensor(Operands.output))
-    return call.has(Operands.scratch) && !call.has(Operands.shifts) && parameters.weightZeroPoint == 0
-      && input.dims[3] == output.dims[3] && output.dims[3] % UInt32(LineBuffer.channels) == 0
-      && LineEpilogue.suits(parameters.stage)
-      && DepthwiseLines.suits(parameters.window, outputHeight: output.dims[1], outputWidth: output.dims[2])
-  }
-
-  /// - Precondition: ``suits(_:)``.
+  /// - Precondition: a window, channels and a requantisation that the loops are for.
   init(_ call: Invocation) {
     let parameters = call.parameters(ConvolutionParameters.self)
     geometry = WindowGeometry(

@@ -2,7 +2,7 @@
 import AbacusFormat
 import CAbacus
 
-// Two channels, elements widened to 16 bits, two of a line in a word: six loads and twelve products for two
+// Two channels, elements widened to 16 bits, two of a line in a word: two loads (LDM) and twelve products for two
 // outputs of 3 x 3 taps.
 
 /// Three lines of two channels: [channel][pair of elements][line].
@@ -102,7 +102,7 @@ struct LineBuffer {
 
 typealias LineEpilogue = ByteStage
 
-/// One line of outputs of two channels. Weights and constants are read anew for each output: there are not
+/// One line of outputs of two channels. Constants are read anew for each output: there are not
 /// enough registers for them.
 struct LineProduct {
   private let values: Elements<UInt32>
@@ -133,7 +133,7 @@ struct LineProduct {
   @inline(__always)
   func run(_ weights: Elements<UInt32>) {
     for lane in 0..<2 {
-      let (w, k) = (LineWeights(weights.dropping(10 &* lane)), constants.dropping(2 &* lane))
+      let (w, k) = (weights.dropping(10 &* lane), constants.dropping(2 &* lane))
       let (x, y) = (values.dropping(lane &* plane), output.dropping(lane))
       let paired = stride == 2 ? 0 : count & ~1
       if paired > 0 { pairs(x, w, k, y, paired) }
@@ -145,8 +145,9 @@ struct LineProduct {
   /// Two outputs at a time, which share three elements of four.
   @inline(never)
   private func pairs(
-    _ values: Elements<UInt32>, _ w: LineWeights, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
+    _ values: Elements<UInt32>, _ weights: Elements<UInt32>, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
   ) {
+    let w = LineWeights(weights)
     let (bias, multiplier) = (k[0], k[1])
     var (x, y) = (values, output)
     let end = x.dropping(count / 2 &* 3)
@@ -174,8 +175,9 @@ struct LineProduct {
   /// One output at a time, each with the first tap in the bottom half of a word.
   @inline(never)
   private func singles(
-    _ values: Elements<UInt32>, _ w: LineWeights, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
+    _ values: Elements<UInt32>, _ weights: Elements<UInt32>, _ k: Elements<Int32>, _ output: MutableElements<Int8>, _ count: Int
   ) {
+    let w = LineWeights(weights)
     let (bias, multiplier) = (k[0], k[1])
     var (x, y) = (values, output)
     let end = x.dropping(3 &* count)

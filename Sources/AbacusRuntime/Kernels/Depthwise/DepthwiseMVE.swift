@@ -84,19 +84,24 @@ private struct DepthwiseVectors {
   /// early, and some are computed again.
   ///
   /// The padding reads as the zero point: taken off every element inside, it is left to be added once for all
-  /// weights of the window.
+  /// weights of the window. An element less its zero point has nine bits, so that its product with a weight
+  /// still fits a halfword.
   @inline(never)
   private func pixelChannels(
     _ image: Elements<Int8>, _ weights: Elements<Int8>, _ walk: TapWalk, _ isInside: Bool,
     _ output: MutableElements<Int8>
   ) {
-    let zero = isInside ? 0 : inputZeroPoint
     var next = 0
     while next < geometry.channels {
       let channel = min(next, geometry.channels &- 8)
-      var sums = walk.sums(
-        image.dropping(channel), weights.dropping(channel), zero: Int16(truncatingIfNeeded: zero))
-      if !isInside { sums.add(windowWeights(channel), times: zero) }
+      let (p, w) = (image.dropping(channel), weights.dropping(channel))
+      var sums: HalfSums
+      if isInside {
+        sums = walk.sums(p, w) { $0 &* $1 }
+      } else {
+        sums = walk.sums(p, w) { ($0 &- SIMD8(repeating: Int16(truncatingIfNeeded: inputZeroPoint))) &* $1 }
+        sums.add(windowWeights(channel), times: inputZeroPoint)
+      }
       let constants = channels.dropping(2 &* channel).quads
       let even = stage.applyHigh(sums.even &+ constants.0, multipliers: constants.1)
       let odd = stage.applyHigh(sums.odd &+ constants.2, multipliers: constants.3)
@@ -148,19 +153,20 @@ private struct TapWalk {
   let inner: TapLine
   let outer: TapLine
 
-  /// Sums of products of eight channels. An element less its zero point has nine bits, so that its
-  /// product with a weight still fits a halfword.
+  /// Sums of `product` of eight channels, which an element and a weight go into.
   @inline(__always)
-  func sums(_ image: Elements<Int8>, _ weights: Elements<Int8>, zero: Int16) -> HalfSums {
+  func sums(
+    _ image: Elements<Int8>, _ weights: Elements<Int8>, _ product: (SIMD8<Int16>, SIMD8<Int16>) -> SIMD8<Int16>
+  ) -> HalfSums {
     var sums = HalfSums()
-    var (line, weightLine) = (image, weights)
-    for _ in 0..<outer.count {
-      var (p, w) = (line, weightLine)
-      for _ in 0..<inner.count {
-        sums.add((p.halves &- SIMD8(repeating: zero)) &* w.halves)
-        (p, w) = (p.skipping(inner.step), w.skipping(inner.weightStep))
+    var (line, weightLine, rows) = (image, weights, outer.count)
+    while rows > 0 {
+      var (p, w, left) = (line, weightLine, inner.count)
+      while left > 0 {
+        sums.add(product(p.halves, w.halves))
+        (p, w, left) = (p.skipping(inner.step), w.skipping(inner.weightStep), left &- 1)
       }
-      (line, weightLine) = (line.skipping(outer.step), weightLine.skipping(outer.weightStep))
+      (line, weightLine, rows) = (line.skipping(outer.step), weightLine.skipping(outer.weightStep), rows &- 1)
     }
     return sums
   }

@@ -1,6 +1,6 @@
-#if !ABACUS_DSP
+#if !ABACUS_DSP && !ABACUS_MVE
 // Dot products in plain loops, which compilers turn into vector multiply-accumulates where the CPU
-// has them (AVX2, MVE: vmlava).
+// has them (AVX2).
 
 extension Int8: ProductElement {}
 extension Int16: ProductElement {}

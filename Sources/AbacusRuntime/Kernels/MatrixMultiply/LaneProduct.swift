@@ -5,7 +5,7 @@ import CAbacus
 /// Rows of int8 times weights in pairs of channels, by lanes (see LaneSums.swift): two rows by two
 /// channels, or one row by four.
 struct LaneProduct {
-  private let weights: LaneWeights
+  let weights: LaneWeights
   /// Bias and multiplier of each channel.
   private let channels: Elements<Int32>
   private let channelCount: Int
@@ -42,6 +42,7 @@ struct LaneProduct {
         continue
       }
       packLanes(source, source.dropping((count &- 1) &* depth), scratch, depth)
+      weights.arrange(scratch)
       two(scratch.readOnly, target, rows: count)
       (source, target, left) = (source.dropping(count &* depth), target.dropping(count &* channelCount), left &- count)
     }

@@ -15,8 +15,11 @@ struct LaneRow {
 extension LaneWeights {
   @inline(never)
   func row(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> LaneRow {
-    var sum: Int32 = 0
-    for k in 0..<depth { sum = sum &+ Int32(x[k]) }
+    var (rest, sum) = (x, Int32(0))
+    for _ in 0..<quads {
+      for k in 0..<4 { sum = sum &+ Int32(rest[k]) }
+      rest = rest.dropping(4)
+    }
     return LaneRow(elements: x, excess: sum &<< 7 &+ ChannelLanes.half)
   }
 
@@ -107,12 +110,15 @@ private struct ChannelLanes {
 }
 #elseif ABACUS_THUMB
 extension LaneWeights {
-  /// The row as every second byte, in the order of weights in pairs: so one index serves both.
+  /// The row, a multiple of four columns, as every second byte, in the order of weights in pairs: so one index serves both.
   @inline(never)
   func row(_ x: Elements<Int8>, _ scratch: MutableElements<Int32>) -> LaneRow {
-    let bytes = scratch.bytes
-    for k in 0..<depth { bytes[k / 4 &* 8 &+ PairedLayout.offset(row: 0, column: k)] = x[k] }
-    return LaneRow(elements: bytes.readOnly)
+    var (x, target) = (x, scratch.bytes)
+    for _ in 0..<quads {
+      for k in 0..<4 { target[PairedLayout.offset(row: 0, column: k)] = x[k] }
+      (x, target) = (x.dropping(4), target.dropping(8))
+    }
+    return LaneRow(elements: scratch.bytes.readOnly)
   }
 
   /// A row of a multiple of four columns times two pairs of channels.

@@ -19,6 +19,22 @@ struct LaneWeights {
   @inline(__always)
   var takesOneRow: Bool { depth & 3 == 0 }
 
+  #if ABACUS_THUMB
+  /// Puts words of two rows in the order in which weights in pairs lie: columns 0, 2, 1, 3 of each four.
+  @inline(never)
+  func arrange(_ x: MutableElements<Int32>) {
+    var x = x
+    for _ in 0..<quads {
+      (x[1], x[2]) = (x[2], x[1])
+      x = x.dropping(4)
+    }
+  }
+  #else
+  /// Words of two rows stay as they are.
+  @inline(__always)
+  func arrange(_ x: MutableElements<Int32>) {}
+  #endif
+
   /// Words of two rows times two channels: first row by first channel and by second, second row by first channel
   /// and by second.
   @inline(__always)

@@ -18,6 +18,7 @@ extension LaneProduct {
       // The last of an odd number of pixels stands in for the one that is missing.
       let rows = min(2, end &- pixel)
       gatherLanes(geometry, first, rows == 2 ? place : first, fill: fill, into: scratch)
+      weights.arrange(scratch)
       two(scratch.readOnly, output.dropping(pixel &* channels), rows: rows)
       place.advance(input, geometry)
       pixel = pixel &+ 2

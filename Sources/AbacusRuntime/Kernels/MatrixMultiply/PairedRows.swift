@@ -12,6 +12,12 @@ extension Invocation {
     return weights.layout == Layout.paired.rawValue && weights.dims[0] & 1 == 0 && has(Operands.scratch)
       && !has(Operands.shifts)
   }
+
+  /// The same for an int8 layer whose requantisation the loops take.
+  @inline(__always)
+  func takesPairs(_ stage: OutputStage, weightZeroPoint: Int32) -> Bool {
+    isPaired && PairedLayout.takes(stage, weightZeroPoint: weightZeroPoint)
+  }
 }
 
 #if ABACUS_DSP
@@ -41,8 +47,9 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
 
 /// Windows of an image, those of the units at hand, times weights in pairs.
 func convolvePaired(
-  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, depth: Int, channels: Int
+  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, channels: Int
 ) {
+  let depth = geometry.height &* geometry.width &* geometry.channels
   let product = PairedProduct(call, depth: depth, channels: channels)
   let input: Elements<Int8> = call.elements(Operands.input)
   let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
@@ -53,12 +60,12 @@ func convolvePaired(
   var pixel = call.units.lowerBound &* geometry.outputWidth
   let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
+  var y = unit % geometry.outputHeight
+  var image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
   while pixel < end {
     // Where fewer than three are left, the others are whatever was there before; they go nowhere.
     sink.move(to: pixel, rows: min(3, end &- pixel))
     for lane in 0..<sink.rows {
-      let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-      let y = unit % geometry.outputHeight
       if geometry.channels & 3 == 0 {
         geometry.gather(image, y: y, x: x, fill: fill, into: scratch, lane)
       } else {
@@ -66,7 +73,11 @@ func convolvePaired(
         widened.set(lane, from: 0, staging.readOnly, depth)
       }
       x = x &+ 1
-      if x == geometry.outputWidth { (unit, x) = (unit &+ 1, 0) }
+      if x < geometry.outputWidth { continue }
+      (unit, x) = (unit &+ 1, 0)
+      if unit == call.units.upperBound { break }
+      y = unit % geometry.outputHeight
+      image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     }
     sink.three(product, widened.readOnly)
     pixel = pixel &+ sink.rows

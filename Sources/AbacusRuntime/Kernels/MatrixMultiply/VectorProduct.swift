@@ -50,7 +50,9 @@ struct VectorProduct {
     case 33...48: residentThree(x, rows, output)
     case 49...64: residentFour(x, rows, output)
     default:
-      if rows == 1 { streamRow(x, output) } else { streamPairs(x, rows, output) }
+      let even = rows & ~1
+      streamPairs(x, even, output)
+      if even < rows { streamRow(x.dropping(even &* pitch), output.dropping(even &* outputPitch)) }
     }
     if stage.isFullRange { return }
     for row in 0..<rows {
