@@ -11,7 +11,7 @@ struct BinaryCheckTests {
 
   @Test func allBoardsAreChecked() throws {
     let boards = try Self.emulated.get()
-    #expect(boards.count == 7)
+    #expect(boards.count == 8)
   }
 
   @Test(arguments: try Self.emulated.get().map(\.name))

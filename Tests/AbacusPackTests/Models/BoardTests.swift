@@ -60,7 +60,7 @@ import Testing
       let result = try emulator.run(
         blob: try Packer.pack(try model.graph, options: options).blob, samples: [sample])
       #expect(result.outputs == [try host(sample)], "\(model.name)")
-      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(model.name)")
+      #expect(result.stackBytes <= board.stackBytes, "\(model.name)")
     }
   }
 
@@ -101,7 +101,7 @@ import Testing
       let result = try emulator.run(blob: blob, samples: samples, ramLimit: 16_384)
       #expect(result.outputs == wanted)
       #expect(result.ramBytes <= 16_384)
-      #expect(result.stackBytes <= Int(Limits.stackBytes))
+      #expect(result.stackBytes <= emulator.board.stackBytes)
       #expect(result.arenaBytes == host.requirements.arenaBytes)
     }
   }

@@ -42,7 +42,7 @@ import Testing
     for program in try Self.programs.get() {
       let result = try emulator.run(blob: try program.hand.blob(), samples: [program.sample])
       program.expect(result.outputs[0])
-      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(program.name)")
+      #expect(result.stackBytes <= emulator.board.stackBytes, "\(program.name)")
     }
   }
 }

@@ -43,7 +43,7 @@ import Testing
     for (program, blob) in try Self.packed.get() {
       let result = try emulator.run(blob: blob, samples: [program.sample])
       program.expect(try #require(result.outputs.first))
-      #expect(result.stackBytes <= Int(Limits.stackBytes), "\(program.name)")
+      #expect(result.stackBytes <= emulator.board.stackBytes, "\(program.name)")
     }
   }
 }
