@@ -7,7 +7,8 @@ import Testing
 /// Random layers on every board, whose cores have inner loops of their own, in both layouts of weights.
 @Suite struct BoardLayersTests {
   @Test(arguments: BoardTests.boards) func computeTheSameBytes(_ name: String) throws {
-    let emulator = try Emulator(board: try Board.named(name))
+    let board = try Board.named(name)
+    let emulator = try Emulator(board: board)
     for seed in 0..<10 {
       let test = TestGraph(layersOf: seed)
       let host = try Model(try Packer.pack(test.graph).blob)
