@@ -51,6 +51,7 @@ struct Checker {
 
   /// An image, or lines of one, of which a unit reads or writes one row.
   @inline(__always)
+  @_optimize(size)
   func image(_ slot: Int) throws(Status) -> TensorRecord {
     try lines(slot, stride: 1, padding: 0, reach: 1)
     let tensor = call.tensor(slot)
@@ -60,6 +61,7 @@ struct Checker {
 
   /// An image, or lines of one, that a window slides over.
   @inline(__always)
+  @_optimize(size)
   func image(_ slot: Int, under window: Window) throws(Status) -> TensorRecord {
     let limit = Limits.maximumWindowParameter
     try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
@@ -72,6 +74,7 @@ struct Checker {
   /// `stride` rows further with each unit, `reach` at a time, the first unit's from `padding` rows before the
   /// image on. Not inlined, and without a result, so that checks keep small frames.
   @inline(never)
+  @_optimize(size)
   private func lines(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) {
     try require(call.has(slot))
     let (tensor, record) = (call.tensor(slot), call.record)
@@ -88,6 +91,7 @@ struct Checker {
 
   /// An image, or lines of one, that a unit writes one row of.
   @inline(__always)
+  @_optimize(size)
   func outputImage() throws(Status) -> TensorRecord {
     let tensor = try image(Operands.output)
     try require(tensor.placement != Placement.constant.rawValue)
@@ -95,12 +99,14 @@ struct Checker {
   }
 
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share.
+  @_optimize(size)
   func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
     try require(call.has(slot))
     return call.tensor(slot).flags == TensorRecord.Flags.lines && type == .int8 ? try image(slot) : try rows(slot, type)
   }
 
   /// A tensor in the arena of which a unit writes its share.
+  @_optimize(size)
   func outputShares(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
     let tensor = try shares(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
