@@ -17,7 +17,7 @@ import Testing
       options.weightOrder = [.rows, .pairs, board.weightOrder][seed % 3]
       let result = try emulator.run(blob: try Packer.pack(test.graph, options: options).blob, samples: [sample])
       #expect(result.outputs == [try host(sample)], "seed \(seed)")
-      #expect(result.stackBytes <= board.stackBytes, "seed \(seed)")
+      #expect(result.stackBytes <= emulator.board.stackBytes, "seed \(seed)")
     }
   }
 

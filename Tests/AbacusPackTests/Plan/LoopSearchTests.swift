@@ -43,7 +43,7 @@ import Testing
       let sample = test.inputCodes.map { ElementType.int8.bytes(of: $0) }
       let result = try emulator.run(blob: packed.blob, samples: [sample])
       #expect(result.outputs == [[ElementType.int8.bytes(of: wanted.last!)]], "seed \(seed)")
-      #expect(result.stackBytes <= Int(Limits.stackBytes))
+      #expect(result.stackBytes <= emulator.board.stackBytes)
     }
   }
 
