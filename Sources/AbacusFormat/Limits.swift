@@ -81,6 +81,9 @@ public enum Limits {
   /// an extent must stay below `2^31`.
   public static let maximumWindowParameter: UInt32 = 1 << 15
 
+  /// Units by which an operator of a loop may begin late: rounds in which nothing is made must not be many.
+  public static let maximumDelay: UInt32 = 1 << 12
+
   /// Upper bound for the stack of `abacus_open`, `abacus_run` and `abacus_step`, in bytes, on 32-bit CPUs; frames
   /// of 64-bit ones are up to three times as large. The tests hold every emulated board to it.
   public static let stackBytes: UInt32 = 1024

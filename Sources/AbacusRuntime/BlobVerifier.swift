@@ -246,6 +246,7 @@ struct BlobVerifier {
   /// - Parameter unitsInRound: most units that an operator of the loop, up to this one, makes in a round.
   @_optimize(size)
   private func verifyRounds(_ record: OperatorRecord, unitsInRound: UInt32, isLast: Bool) throws(Status) {
+    try require(record.delay <= Limits.maximumDelay)
     let end = try sum(record.units, record.delay)
     if isLast { _ = try product(end / record.unitsPerStep + 2, unitsInRound) }
   }

@@ -44,7 +44,9 @@ struct Session {
   mutating func step() -> Bool { advance(isWhole: false) }
 
   private mutating func advance(isWhole: Bool) -> Bool {
-    if nextOperator < blob.header.operatorCount { runSlice(isWhole: isWhole) }
+    if nextOperator < blob.header.operatorCount {
+      if continuesLoop(nextOperator) || continuesLoop(nextOperator &+ 1) { runRound() } else { runSlice(isWhole: isWhole) }
+    }
     if nextOperator < blob.header.operatorCount { return true }
     nextOperator = 0
     if blob.header.positionTensor != 0 {
@@ -53,8 +55,10 @@ struct Session {
     return false
   }
 
+  // Neither is inlined: their frames would add up under every kernel.
+
+  @inline(never)
   private mutating func runSlice(isWhole: Bool) {
-    if continuesLoop(nextOperator) || continuesLoop(nextOperator &+ 1) { return runRound() }
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)
     let record = unsafe blob.operatorRecord(index)
@@ -75,6 +79,7 @@ struct Session {
 
   /// What one operator of a loop does in one round; `nextUnit` counts rounds. After the last operator the
   /// next round begins.
+  @inline(never)
   private mutating func runRound() {
     let index = Int(truncatingIfNeeded: nextOperator)
     var call = unsafe blob.kernelCall(index, arena: arena)

@@ -70,14 +70,14 @@ import Testing
     try CommandBench.use { bench in
       let all = try FileManager.default.contentsOfDirectory(atPath: Paths.file("Targets"))
         .filter { FileManager.default.fileExists(atPath: Paths.file("Targets/\($0)/board.json")) }.sorted()
-      #expect(all.count == 8)
+      #expect(all.count == 9)
       try bench.refuses(
         ["emulate", "model.abm", "--board", "abacus9000"], .unsupported, saying: "no board abacus9000",
         all.joined(separator: ", "))
       try bench.refuses(["emulate", "model.abm", "--board", "linux"], .unsupported, saying: "linux is not emulated")
-      for board in ["mps2-an386", "all"] {
+      for (board, emulator) in [("mps2-an386", "qemu-system-arm"), ("all", "qemu-system-aarch64")] {
         try bench.refuses(
-          ["emulate", "model.abm", "--board", board], .tool, saying: "qemu-system-arm is not installed", "package",
+          ["emulate", "model.abm", "--board", board], .tool, saying: "\(emulator) is not installed", "package",
           environment: ["PATH": bench.folder.path(of: "folder")])
       }
       try bench.refuses(

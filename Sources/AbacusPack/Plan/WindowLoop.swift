@@ -86,6 +86,7 @@ struct WindowLoop {
       result.steps[index].loop = number
       result.steps[index].unitsInLoop = units
       result.steps[index].delay = start * units - lead
+      guard result.steps[index].delay <= Limits.maximumDelay else { return nil }
       result.steps[index].takeRows(of: result)
     }
     for index in range.dropLast() {
