@@ -25,7 +25,8 @@ class Tensor:
         self.zero_point, _, flags, self.block_rows, self.block_columns, self.auxiliary = struct.unpack_from(
             "<hbBBBH", record, 40
         )
-        self.is_block = flags == 1
+        # Blocks of rows, and lines of images.
+        self.is_block = flags in (1, 2)
 
     @property
     def count(self):
@@ -101,8 +102,8 @@ def unblocked(values, tensor):
 class Memory:
     """The arenas of some samples.
 
-    Loops are ignored: each operator makes all its units at once. Of a block of rows there is therefore
-    the whole, found by its offset, apart from the arena.
+    Loops are ignored: each operator makes all its units at once. Of a block of rows, or of lines, there is
+    therefore the whole, found by its offset, apart from the arena.
     """
 
     def __init__(self, blob, samples):

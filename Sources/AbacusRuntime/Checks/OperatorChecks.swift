@@ -114,18 +114,20 @@ private func matrixMultiply(_ check: Checker) throws(Status) {
 }
 
 extension Checker {
-  /// An operand of an element-wise operator; lines of an image where a run is a row of it.
-  ///
-  /// - Parameter strides: nil for the output, which is dense.
-  fileprivate func runs(
-    _ slot: Int, _ p: BinaryParameters, _ strides: InlineArray<6, UInt32>?
-  ) throws(Status) -> TensorRecord {
+  /// Elements of an operand of an element-wise operator; lines of an image where a run is a row of it. Not inlined, so
+  /// that the check keeps a small frame.
+  @inline(never)
+  @_optimize(size)
+  fileprivate func elementsInRuns(_ slot: Int) throws(Status) -> UInt32 {
     try require(call.has(slot))
-    if call.tensor(slot).flags == 0 { return try input(slot) }
+    if call.tensor(slot).flags == 0 { return try count(slot) }
     let tensor = try image(slot)
+    let p = call.parameters(BinaryParameters.self)
     try require(p.dims[4] == call.record.units && p.dims[5] == tensor.dims[2] * tensor.dims[3])
-    if let strides { try require(strides[4] == p.dims[5] && strides[5] == 1) }
-    return tensor
+    // The output is dense.
+    if slot == Operands.input { try require(p.strideA[4] == p.dims[5] && p.strideA[5] == 1) }
+    if slot == Operands.second { try require(p.strideB[4] == p.dims[5] && p.strideB[5] == 1) }
+    return elements(tensor)
   }
 }
 
@@ -139,10 +141,10 @@ private func binary(_ check: Checker) throws(Status) {
   let p = try check.parameters(BinaryParameters.self)
   try check.stage(p.stage)
   try require(Limits.requantizationShifts.contains(p.innerShift))
-  let a = try check.runs(Operands.input, p, p.strideA)
-  let b = try check.runs(Operands.second, p, p.strideB)
-  let output = try check.runs(Operands.output, p, nil)
-  try require(output.placement != Placement.constant.rawValue)
+  let a = try check.elementsInRuns(Operands.input)
+  let b = try check.elementsInRuns(Operands.second)
+  let output = try check.elementsInRuns(Operands.output)
+  try require(check.call.tensor(Operands.output).placement != Placement.constant.rawValue)
   var reachA = Reach()
   var reachB = Reach()
   var rows = UInt32(1)
@@ -151,8 +153,8 @@ private func binary(_ check: Checker) throws(Status) {
     try reachB.add(p.dims[dimension], p.strideB[dimension])
     if dimension < 5 { rows = try product(rows, p.dims[dimension]) }
   }
-  try require(reachA.highest < check.elements(a) && reachB.highest < check.elements(b))
-  try require(try product(rows, p.dims[5]) == check.elements(output))
+  try require(reachA.highest < a && reachB.highest < b)
+  try require(try product(rows, p.dims[5]) == output)
   try check.units(rows)
 }
 

@@ -60,8 +60,12 @@ import Testing
       let description = try BlobDescription(blob, name: "blob")
       let owners = description.operatorOfEachStep
       #expect(owners.count == steps)
-      for (index, record) in description.operators.enumerated() {
-        #expect(owners.count { $0 == index } == Int(record.units))
+      var steps = 0
+      for (index, record) in description.operators.enumerated().reversed() {
+        // In a loop its last operator says how many rounds there are.
+        let isLast = index + 1 == description.operators.count || description.operators[index + 1].flags != OperatorRecord.Flags.continuesLoop
+        if isLast { steps = Int((record.units + record.delay + record.unitsPerStep - 1) / record.unitsPerStep) }
+        #expect(owners.count { $0 == index } == steps)
       }
     }
   }
