@@ -195,7 +195,7 @@ struct PairedProduct {
     var w = weights
     for pair in 0..<channelCount / 2 {
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      w = sums.three(x, w, depth)
+      sums.addThree(x, &w, depth)
       sink.store(sums, channel: 2 &* pair, isOne: false)
     }
   }
@@ -212,22 +212,11 @@ struct PairedProduct {
   }
 }
 
-// Leaves, so that sums and addresses have the registers for themselves.
+// A leaf, so that sums and addresses have the registers for themselves.
 extension PairSums {
-  /// Three rows.
+  /// One row.
   ///
   /// - Returns: the weights that follow.
-  @inline(never)
-  fileprivate mutating func three(
-    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
-  ) -> Elements<UInt32> {
-    var (w, sums) = (weights, self)
-    sums.addThree(x, &w, depth)
-    self = sums
-    return w
-  }
-
-  /// The same for one row.
   @inline(never)
   fileprivate mutating func one(
     _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
