@@ -36,10 +36,13 @@ struct SymbolSizes {
     _ image: FirmwareImage, before: FirmwareImage?, modules: ModuleIndex,
     demangle: ([String]) throws -> [String]
   ) throws {
-    let old = Dictionary(before?.symbols.map { ($0.name, $0) } ?? []) { first, _ in first }
-    let names = Set(image.symbols.map(\.name))
-    let gone = old.values.filter { !names.contains($0.name) }
-    let all = image.symbols.map { ($0, $0.bytes) } + gone.map { ($0, 0) }
+    // Linkers may give one name to several symbols, which count together.
+    func byName(_ image: FirmwareImage?) -> [String: (first: FirmwareImage.Symbol, bytes: Int)] {
+      Dictionary((image?.symbols ?? []).map { ($0.name, ($0, $0.bytes)) }) { ($0.0, $0.1 + $1.1) }
+    }
+    let (new, old) = (byName(image), byName(before))
+    let gone = old.filter { new[$0.key] == nil }
+    let all = new.values.map { ($0.first, $0.bytes) } + gone.values.map { ($0.first, 0) }
     let readable = try demangle(all.map(\.0.name))
     rows = zip(all, readable).map { entry, name in
       Row(

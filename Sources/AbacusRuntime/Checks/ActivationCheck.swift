@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_activation)
 public func checkActivation(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, activation)
+  unsafe status(call, demandsOfActivation)
 }
 
 @_optimize(size)
-private func activation(_ check: Checker) throws(Status) {
+private func demandsOfActivation(_ check: Checker) throws(Status) {
   let p = try check.parameters(ActivationParameters.self)
   guard let variant = ActivationVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator

@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_add_wide)
 public func checkAddWide(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, addWide)
+  unsafe status(call, demandsOfAddWide)
 }
 
 @_optimize(size)
-private func addWide(_ check: Checker) throws(Status) {
+private func demandsOfAddWide(_ check: Checker) throws(Status) {
   let p = try checkBinaryWide(check)
   guard let variant = AddWideVariant(rawValue: check.call.record.variant) else { throw .unsupportedOperator }
   if variant == .sum {

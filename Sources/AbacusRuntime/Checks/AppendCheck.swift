@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_append)
 public func checkAppend(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, append)
+  unsafe status(call, demandsOfAppend)
 }
 
 @_optimize(size)
-private func append(_ check: Checker) throws(Status) {
+private func demandsOfAppend(_ check: Checker) throws(Status) {
   let p = try check.parameters(AppendParameters.self)
   let type = try check.type(Operands.output, oneOf: .int8, .int16)
   let input = try check.rows(Operands.input, type)

@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_attention)
 public func checkAttention(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, attention)
+  unsafe status(call, demandsOfAttention)
 }
 
 @_optimize(size)
-private func attention(_ check: Checker) throws(Status) {
+private func demandsOfAttention(_ check: Checker) throws(Status) {
   let p = try check.parameters(AttentionParameters.self)
   let type = try check.type(Operands.output, oneOf: .int8, .int16)
   // The shift of values is the head's own.

@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_embed)
 public func checkEmbed(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, embed)
+  unsafe status(call, demandsOfEmbed)
 }
 
 @_optimize(size)
-private func embed(_ check: Checker) throws(Status) {
+private func demandsOfEmbed(_ check: Checker) throws(Status) {
   let p = try check.parameters(EmbedParameters.self)
   let type = try check.type(Operands.output, oneOf: .int8, .int16)
   try check.stage(p.stage, type)

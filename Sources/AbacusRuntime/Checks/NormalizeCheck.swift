@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_normalize)
 public func checkNormalize(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, normalize)
+  unsafe status(call, demandsOfNormalize)
 }
 
 @_optimize(size)
-private func normalize(_ check: Checker) throws(Status) {
+private func demandsOfNormalize(_ check: Checker) throws(Status) {
   let p = try check.parameters(NormalizeParameters.self)
   guard let variant = NormalizeVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator

@@ -6,11 +6,11 @@ import CAbacus
 
 @c(abacus_check_fully_connected)
 public func checkFullyConnected(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, fullyConnected)
+  unsafe status(call, demandsOfFullyConnected)
 }
 
 @_optimize(size)
-private func fullyConnected(_ check: Checker) throws(Status) {
+private func demandsOfFullyConnected(_ check: Checker) throws(Status) {
   let p = try check.parameters(FullyConnectedParameters.self)
   try check.stage(p.stage)
   let input = try check.rows(Operands.input)
@@ -27,11 +27,11 @@ private func fullyConnected(_ check: Checker) throws(Status) {
 
 @c(abacus_check_convolution)
 public func checkConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, convolution)
+  unsafe status(call, demandsOfConvolution)
 }
 
 @_optimize(size)
-private func convolution(_ check: Checker) throws(Status) {
+private func demandsOfConvolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
   try check.stage(p.stage)
   let input = try check.image(Operands.input, under: p.window)
@@ -60,11 +60,11 @@ private func convolution(_ check: Checker) throws(Status) {
 
 @c(abacus_check_depthwise_convolution)
 public func checkDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, depthwiseConvolution)
+  unsafe status(call, demandsOfDepthwiseConvolution)
 }
 
 @_optimize(size)
-private func depthwiseConvolution(_ check: Checker) throws(Status) {
+private func demandsOfDepthwiseConvolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
   try check.stage(p.stage)
   let input = try check.image(Operands.input, under: p.window)
@@ -80,11 +80,11 @@ private func depthwiseConvolution(_ check: Checker) throws(Status) {
 
 @c(abacus_check_matrix_multiply)
 public func checkMatrixMultiply(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, matrixMultiply)
+  unsafe status(call, demandsOfMatrixMultiply)
 }
 
 @_optimize(size)
-private func matrixMultiply(_ check: Checker) throws(Status) {
+private func demandsOfMatrixMultiply(_ check: Checker) throws(Status) {
   let p = try check.parameters(MatrixMultiplyParameters.self)
   try check.stage(p.stage)
   let a = try check.input(Operands.input)
@@ -133,11 +133,11 @@ extension Checker {
 
 /// All element-wise operators with two inputs.
 private func checkBinary(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, binary)
+  unsafe status(call, demandsOfBinary)
 }
 
 @_optimize(size)
-private func binary(_ check: Checker) throws(Status) {
+private func demandsOfBinary(_ check: Checker) throws(Status) {
   let p = try check.parameters(BinaryParameters.self)
   try check.stage(p.stage)
   try require(Limits.requantizationShifts.contains(p.innerShift))
@@ -201,21 +201,21 @@ private func checkPool(_ check: Checker) throws(Status) -> PoolParameters {
 
 @c(abacus_check_max_pool)
 public func checkMaxPool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, maxPool)
+  unsafe status(call, demandsOfMaxPool)
 }
 
 @_optimize(size)
-private func maxPool(_ check: Checker) throws(Status) {
+private func demandsOfMaxPool(_ check: Checker) throws(Status) {
   _ = try checkPool(check)
 }
 
 @c(abacus_check_average_pool)
 public func checkAveragePool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, averagePool)
+  unsafe status(call, demandsOfAveragePool)
 }
 
 @_optimize(size)
-private func averagePool(_ check: Checker) throws(Status) {
+private func demandsOfAveragePool(_ check: Checker) throws(Status) {
   let p = try checkPool(check)
   let table = try check.input(Operands.weights, .int32)
   try require(table.placement == Placement.constant.rawValue)
@@ -226,11 +226,11 @@ private func averagePool(_ check: Checker) throws(Status) {
 
 @c(abacus_check_reduce)
 public func checkReduce(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, reduce)
+  unsafe status(call, demandsOfReduce)
 }
 
 @_optimize(size)
-private func reduce(_ check: Checker) throws(Status) {
+private func demandsOfReduce(_ check: Checker) throws(Status) {
   let p = try check.parameters(ReduceParameters.self)
   try check.stage(p.stage)
   try require(ReduceVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
@@ -247,11 +247,11 @@ private func reduce(_ check: Checker) throws(Status) {
 
 @c(abacus_check_copy)
 public func checkCopy(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, copy)
+  unsafe status(call, demandsOfCopy)
 }
 
 @_optimize(size)
-private func copy(_ check: Checker) throws(Status) {
+private func demandsOfCopy(_ check: Checker) throws(Status) {
   let p = try check.parameters(CopyParameters.self)
   try require(CopyVariant(rawValue: check.call.record.variant) != nil, .unsupportedOperator)
   try require(check.call.has(Operands.output))
@@ -291,11 +291,11 @@ private func copy(_ check: Checker) throws(Status) {
 
 @c(abacus_check_gather)
 public func checkGather(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, gather)
+  unsafe status(call, demandsOfGather)
 }
 
 @_optimize(size)
-private func gather(_ check: Checker) throws(Status) {
+private func demandsOfGather(_ check: Checker) throws(Status) {
   let p = try check.parameters(GatherParameters.self)
   try require(check.call.has(Operands.output))
   guard let type = ElementType(rawValue: check.call.tensor(Operands.output).elementType) else {
@@ -315,11 +315,11 @@ private func gather(_ check: Checker) throws(Status) {
 
 @c(abacus_check_softmax)
 public func checkSoftmax(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, softmax)
+  unsafe status(call, demandsOfSoftmax)
 }
 
 @_optimize(size)
-private func softmax(_ check: Checker) throws(Status) {
+private func demandsOfSoftmax(_ check: Checker) throws(Status) {
   let p = try check.parameters(SoftmaxParameters.self)
   try require(p.rowLength >= 1 && p.rowLength <= Limits.maximumSoftmaxRow)
   try require(p.multiplier >= 0 && Limits.requantizationShifts.contains(p.shift))
@@ -338,11 +338,11 @@ private func softmax(_ check: Checker) throws(Status) {
 
 @c(abacus_check_table)
 public func checkTable(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, table)
+  unsafe status(call, demandsOfTable)
 }
 
 @_optimize(size)
-private func table(_ check: Checker) throws(Status) {
+private func demandsOfTable(_ check: Checker) throws(Status) {
   let input = try check.shares(Operands.input)
   let output = try check.outputShares()
   try require(check.elements(input) == check.elements(output))
@@ -352,11 +352,11 @@ private func table(_ check: Checker) throws(Status) {
 
 @c(abacus_check_requantize)
 public func checkRequantize(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, requantize)
+  unsafe status(call, demandsOfRequantize)
 }
 
 @_optimize(size)
-private func requantize(_ check: Checker) throws(Status) {
+private func demandsOfRequantize(_ check: Checker) throws(Status) {
   let p = try check.parameters(RequantizeParameters.self)
   let types = (
     input: try check.type(Operands.input, oneOf: .int8, .int16, .int32),

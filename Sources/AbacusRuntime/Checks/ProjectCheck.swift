@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_project)
 public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, project)
+  unsafe status(call, demandsOfProject)
 }
 
 @_optimize(size)
-private func project(_ check: Checker) throws(Status) {
+private func demandsOfProject(_ check: Checker) throws(Status) {
   let p = try check.parameters(ProjectParameters.self)
   guard let variant = ProjectVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator

@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_rotary)
 public func checkRotary(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, rotary)
+  unsafe status(call, demandsOfRotary)
 }
 
 @_optimize(size)
-private func rotary(_ check: Checker) throws(Status) {
+private func demandsOfRotary(_ check: Checker) throws(Status) {
   let p = try check.parameters(RotaryParameters.self)
   let types = (
     input: try check.type(Operands.input, oneOf: .int8, .int16),

@@ -3,11 +3,11 @@ import CAbacus
 
 @c(abacus_check_softmax_wide)
 public func checkSoftmaxWide(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
-  unsafe status(call, softmaxWide)
+  unsafe status(call, demandsOfSoftmaxWide)
 }
 
 @_optimize(size)
-private func softmaxWide(_ check: Checker) throws(Status) {
+private func demandsOfSoftmaxWide(_ check: Checker) throws(Status) {
   let p = try check.parameters(SoftmaxWideParameters.self)
   guard let variant = SoftmaxVariant(rawValue: check.call.record.variant) else { throw .unsupportedOperator }
   let types = (

@@ -54,9 +54,18 @@ struct AttentionValues {
     while column < depth {
       let columns = min(4, depth &- column)
       let more = weightedSums(weights, count, rows.dropping(column), columns, stride: stride)
-      for i in 0..<columns { sums[column &+ i] = sums[column &+ i] &+ more[i] }
+      add(more, columns, to: sums.dropping(column))
       column = column &+ 4
     }
+  }
+
+  /// Adds the first of four numbers, one by one: as a loop, compilers move lanes through registers for floats.
+  @inline(__always)
+  private func add(_ more: SIMD4<Int32>, _ count: Int, to sums: MutableElements<Int32>) {
+    sums[0] = sums[0] &+ more[0]
+    if count > 1 { sums[1] = sums[1] &+ more[1] }
+    if count > 2 { sums[2] = sums[2] &+ more[2] }
+    if count > 3 { sums[3] = sums[3] &+ more[3] }
   }
 
   /// Writes four elements of 8 bits.

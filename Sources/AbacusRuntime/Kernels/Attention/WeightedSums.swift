@@ -6,9 +6,9 @@ func weightedSums(
   _ weights: Elements<Int16>, _ count: Int, _ columns: Elements<Int8>, _ columnCount: Int, stride: Int
 ) -> SIMD4<Int32> {
   if columnCount == 4 { return fourWeightedSums(weights, count, columns, stride: stride) }
-  var sums = SIMD4<Int32>(repeating: 0)
-  for i in 0..<columnCount { sums[i] = weightedSum(weights, count, columns.dropping(i), stride: stride) }
-  return sums
+  // One by one: of a loop over lanes, compilers make moves through registers for floats.
+  func sum(_ i: Int) -> Int32 { i < columnCount ? weightedSum(weights, count, columns.dropping(i), stride: stride) : 0 }
+  return SIMD4(sum(0), sum(1), sum(2), 0)
 }
 
 @inline(never)
