@@ -99,7 +99,7 @@ struct BlobVerifier {
   }
 
   @_optimize(size)
-  private func verify(_ tensor: TensorRecord) throws(Status) {
+  private func verify(_ tensor: Tensor) throws(Status) {
     guard let type = ElementType(rawValue: tensor.elementType),
       let placement = Placement(rawValue: tensor.placement)
     else { throw .corrupt }
@@ -125,7 +125,7 @@ struct BlobVerifier {
   }
 
   /// Bytes that shape, type and layout imply. Everything stays below 2^30, so nothing wraps.
-  private func storedBytes(_ tensor: TensorRecord, _ type: ElementType) throws(Status) -> UInt32 {
+  private func storedBytes(_ tensor: Tensor, _ type: ElementType) throws(Status) -> UInt32 {
     guard let layout = Layout(rawValue: tensor.layout) else { throw .corrupt }
     switch layout {
     case .plain:
@@ -155,7 +155,7 @@ struct BlobVerifier {
   }
 
   @_optimize(size)
-  private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
+  private func verifyInitialValue(of tensor: Tensor) throws(Status) {
     try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
     let initial = blob.tensor(Int(tensor.auxiliary))
     try require(initial.placement == Placement.constant.rawValue)
