@@ -327,9 +327,17 @@ func require(_ condition: Bool, _ status: Status = .corrupt) throws(Status) {
 /// A product of extents, within the limit.
 @inline(__always)
 func product(_ a: UInt32, _ b: UInt32) throws(Status) -> UInt32 {
-  let (value, overflow) = a.multipliedReportingOverflow(by: b)
-  try require(!overflow && value <= Limits.maximumTensorBytes)
+  let value = saturatedProduct(a, b)
+  try require(value <= Limits.maximumTensorBytes)
   return value
+}
+
+/// A product of extents, none of which is 0; where it does not fit, the greatest number, which is beyond any limit and
+/// makes every further product so.
+@inline(never)
+func saturatedProduct(_ a: UInt32, _ b: UInt32) -> UInt32 {
+  let product = a.multipliedFullWidth(by: b)
+  return product.high == 0 ? product.low : .max
 }
 
 /// A sum, within the limit.

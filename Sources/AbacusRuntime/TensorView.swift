@@ -254,7 +254,7 @@ public struct Invocation {
   private func address(_ slot: Int) -> UnsafeMutableRawPointer {
     let tensor = tensor(slot)
     let base = unsafe tensor.placement == Placement.constant.rawValue
-      ? UnsafeMutableRawPointer(mutating: call.pointee.constants!) : call.pointee.arena!
+      ? UnsafeMutableRawPointer(mutating: call.pointee.constants) : call.pointee.arena!
     let place = unsafe base + Int(truncatingIfNeeded: tensor.offset)
     if tensor.flags != TensorRecord.Flags.lines { return unsafe place }
     return unsafe place - tensor.bytesBefore(round: call.pointee.round)

@@ -43,8 +43,8 @@ struct Checker {
       try require(tensor.flags == TensorRecord.Flags.blockOfRows)
       let all = try product(elements(tensor), type.bits / 8)
       let share = all / call.record.units
-      try require(share * call.record.units == all)
-      try require(try product(share, call.record.unitsPerStep) <= tensor.byteCount)
+      try require(share &* call.record.units == all)
+      try require(saturatedProduct(share, call.record.unitsPerStep) <= tensor.byteCount)
     }
     return tensor
   }
@@ -59,17 +59,6 @@ struct Checker {
     return tensor
   }
 
-  /// An image, or lines of one, that a window slides over.
-  @inline(__always)
-  @_optimize(size)
-  func image(_ slot: Int, under window: Window) throws(Status) -> Tensor {
-    let limit = Limits.maximumWindowParameter
-    try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
-    let reach = (window.height - 1) * window.dilationHeight + 1
-    try lines(slot, stride: window.strideHeight, padding: window.padTop, reach: reach)
-    return call.tensor(slot)
-  }
-
   /// An operand of bytes. Lines hold, in every round, the rows that the units at hand read or write:
   /// `stride` rows further with each unit, `reach` at a time, the first unit's from `padding` rows before the
   /// image on. Not inlined, and without a result, so that checks keep small frames.
@@ -77,25 +66,16 @@ struct Checker {
   @_optimize(size)
   private func lines(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) {
     try require(call.has(slot))
-    let (tensor, record) = (call.tensor(slot), call.record)
+    let tensor = call.tensor(slot)
     try require(tensor.elementType == ElementType.int8.rawValue, .unsupportedOperator)
     try require(tensor.layout == Layout.plain.rawValue)
     if tensor.flags == 0 { return }
     try require(tensor.flags == TensorRecord.Flags.lines && tensor.rank == 4 && tensor.dims[0] == 1)
-    try require(try product(record.unitsPerStep, stride) == UInt32(tensor.blockRows))
-    let behind = try sum(product(record.delay, stride), padding)
+    try require(saturatedProduct(call.record.unitsPerStep, stride) == UInt32(tensor.blockRows))
+    let behind = try sum(product(call.record.delay, stride), padding)
     try require(UInt32(tensor.auxiliary) >= behind)
-    let rows = try sum(UInt32(tensor.auxiliary) - behind + UInt32(tensor.blockRows) - stride, reach)
-    try require(try product(rows, tensor.dims[2] * tensor.dims[3]) <= tensor.byteCount)
-  }
-
-  /// An image, or lines of one, that a unit writes one row of.
-  @inline(__always)
-  @_optimize(size)
-  func outputImage() throws(Status) -> Tensor {
-    let tensor = try image(Operands.output)
-    try require(tensor.placement != Placement.constant.rawValue)
-    return tensor
+    let rows = try sum(UInt32(tensor.auxiliary) &- behind &+ UInt32(tensor.blockRows) &- stride, reach)
+    try require(saturatedProduct(rows, tensor.dims[2] &* tensor.dims[3]) <= tensor.byteCount)
   }
 
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share.
@@ -163,21 +143,26 @@ struct Checker {
   /// Bias and multiplier, and the shifts if any, of `count` channels.
   @_optimize(size)
   func channels(_ count: UInt32) throws(Status) {
-    try constant(Operands.channels, .int32, count: try product(count, 2))
+    try constant(Operands.channels, .int32, count: saturatedProduct(count, 2))
     if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
   }
 
   /// Scratch in which rows are widened for weights in pairs of channels; without it the operator is slower.
   ///
-  /// - Parameter bytes: so many for rows of `depth` elements.
+  /// - Parameter bytes: so many for rows of `depth` elements, where those are no more than may be.
+  @inline(never)
   @_optimize(size)
-  func pairedScratch(
-    _ weights: Tensor, depth: UInt32, _ bytes: (UInt32) -> UInt32
-  ) throws(Status) {
-    guard weights.layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
+  func pairedScratch(depth: UInt32, bytes: UInt32) throws(Status) {
+    guard call.tensor(Operands.weights).layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
     try require(depth <= PairedLayout.maximumDepth)
-    try require(try count(Operands.scratch) >= bytes(depth))
-    try require(call.tensor(Operands.scratch).placement != Placement.constant.rawValue)
+    try scratch(bytes)
+  }
+
+  /// Scratch of at least so many bytes.
+  @inline(never)
+  @_optimize(size)
+  func scratch(_ bytes: UInt32) throws(Status) {
+    try require(elements(try output(Operands.scratch)) >= bytes)
   }
 
   /// Scratch of a depthwise convolution, where there is some, holds the lines that the kernel takes for
@@ -187,9 +172,7 @@ struct Checker {
     let (height, width) = (output.dims[1], output.dims[2])
     guard call.has(Operands.scratch), DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
     else { return }
-    let scratch = try self.output(Operands.scratch)
-    let bytes = DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width)
-    try require(elements(scratch) >= bytes)
+    try scratch(DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width))
   }
 
   func elements(_ tensor: Tensor) -> UInt32 {
@@ -263,22 +246,27 @@ struct Checker {
     try require(exponent.keepsHalfBit <= 1)
   }
 
-  /// Bounds of a sliding window, so that no row or column index can wrap.
+  /// What all operators with a window demand: images of four dimensions, or lines of them, such that no row or column
+  /// index can wrap; a unit is a row of the output. Their parameters begin as those of a pool.
+  @inline(never)
   @_optimize(size)
-  func window(_ window: Window, input: Tensor, output: Tensor) throws(Status) {
-    let limit = Limits.maximumWindowParameter
+  func window() throws(Status) {
+    let p = try parameters(PoolParameters.self)
+    let w = p.window
+    try stage(p.stage)
+    let all = w.height | w.width | w.strideHeight | w.strideWidth | w.dilationHeight | w.dilationWidth | w.padTop | w.padLeft
+    try require(all <= Limits.maximumWindowParameter)
+    try require(w.height >= 1 && w.width >= 1 && w.dilationHeight >= 1 && w.dilationWidth >= 1)
+    try lines(
+      Operands.input, stride: w.strideHeight, padding: w.padTop, reach: (w.height &- 1) &* w.dilationHeight &+ 1)
+    try lines(Operands.output, stride: 1, padding: 0, reach: 1)
+    let (input, output) = (call.tensor(Operands.input), call.tensor(Operands.output))
+    try require(output.placement != Placement.constant.rawValue)
     try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
-    try require(window.height >= 1 && window.width >= 1)
-    try require(window.height <= limit && window.width <= limit)
-    try require(window.strideHeight <= limit && window.strideWidth <= limit)
-    try require(window.dilationHeight >= 1 && window.dilationWidth >= 1)
-    try require(window.dilationHeight <= limit && window.dilationWidth <= limit)
-    try require(window.padTop <= limit && window.padLeft <= limit)
-    _ = try sum(
-      product(output.dims[1], window.strideHeight), product(window.height, window.dilationHeight))
-    _ = try sum(
-      product(output.dims[2], window.strideWidth), product(window.width, window.dilationWidth))
-    try units(try product(output.dims[0], output.dims[1]))
+    let limit = Limits.maximumTensorBytes / 2
+    try require(saturatedProduct(output.dims[1], w.strideHeight) <= limit)
+    try require(saturatedProduct(output.dims[2], w.strideWidth) <= limit)
+    try units(saturatedProduct(output.dims[0], output.dims[1]))
   }
 }
 
