@@ -35,61 +35,51 @@ struct BlobVerifier {
   func verifyHeader() throws(Status) {
     try require(available >= 4 && blob.word(0) == HeaderRecord.magic, .notAModel)
     try require(available >= HeaderRecord.bytes)
-    let header = blob.header
-    try require(header.formatVersion == formatVersion, .unsupportedVersion)
-    try require(Int(header.headerBytes) == HeaderRecord.bytes)
-    try require(header.flags == 0)
-    try require(header.blobBytes >= UInt32(HeaderRecord.bytes))
-    try require(header.blobBytes <= Limits.maximumBlobBytes)
-    try require(UInt(header.blobBytes) <= UInt(bitPattern: available))
-    try require(header.arenaBytes <= Limits.maximumArenaBytes)
-    try require(header.tensorCount <= Limits.maximumTensors)
-    try require(header.operatorCount <= Limits.maximumOperators)
-    try require(
-      UInt32(header.inputCount) + UInt32(header.outputCount) <= Limits.maximumBoundaryTensors)
+    try require(blob.header.formatVersion == formatVersion, .unsupportedVersion)
+    try require(Int(blob.header.headerBytes) == HeaderRecord.bytes)
+    try require(blob.header.flags == 0)
+    try require(blob.header.blobBytes >= UInt32(HeaderRecord.bytes))
+    try require(blob.header.blobBytes <= Limits.maximumBlobBytes)
+    try require(UInt(blob.header.blobBytes) <= UInt(bitPattern: available))
+    try require(blob.header.arenaBytes <= Limits.maximumArenaBytes)
+    try require(blob.header.tensorCount <= Limits.maximumTensors)
+    try require(blob.header.operatorCount <= Limits.maximumOperators)
+    try require(boundaryCount <= Limits.maximumBoundaryTensors)
   }
+
+  /// Inputs and outputs.
+  private var boundaryCount: UInt32 { UInt32(blob.header.inputCount) &+ UInt32(blob.header.outputCount) }
 
   @_optimize(size)
   private func verifySections() throws(Status) {
-    let header = blob.header
     // In order, aligned, without overlap, inside the blob.
     var end = UInt32(HeaderRecord.bytes)
     for index in 0..<Section.count {
-      let section = header.sections[index]
-      try require(section.offset >= end && section.offset <= header.blobBytes)
-      try require(section.offset % Limits.sectionAlignment == 0)
-      try require(section.bytes <= header.blobBytes - section.offset)
-      end = section.offset + section.bytes
+      let (offset, bytes) = (blob.header.sections[index].offset, blob.header.sections[index].bytes)
+      try require(offset >= end && offset <= blob.header.blobBytes)
+      try require(offset % Limits.sectionAlignment == 0)
+      try require(bytes <= blob.header.blobBytes &- offset)
+      end = offset &+ bytes
     }
-    try require(
-      blob.section(.tensors).bytes == header.tensorCount * UInt32(TensorRecord.bytes))
-    try require(
-      blob.section(.operators).bytes == header.operatorCount * UInt32(OperatorRecord.bytes))
-    let boundary = UInt32(header.inputCount) + UInt32(header.outputCount)
-    try require(blob.section(.boundary).bytes == boundary * 2)
+    try require(blob.section(.tensors).bytes == blob.header.tensorCount &* UInt32(TensorRecord.bytes))
+    try require(blob.section(.operators).bytes == blob.header.operatorCount &* UInt32(OperatorRecord.bytes))
+    try require(blob.section(.boundary).bytes == boundaryCount &* 2)
     try require(blob.section(.parameters).bytes % 4 == 0 && blob.section(.reserved).bytes == 0)
   }
 
   @_optimize(size)
   private func verifyPlanChecksum() throws(Status) {
-    var checksum = PlanChecksum()
+    let header = add(words: 0..<HeaderRecord.checkedBytes / 4, to: PlanChecksum())
     let constants = Int(truncatingIfNeeded: blob.section(.constants).offset)
-    add(0, HeaderRecord.checkedBytes / 8, to: &checksum)
-    add(HeaderRecord.bytes / 8, constants / 8, to: &checksum)
-    try require(checksum.value == blob.header.planChecksum)
+    let plan = add(words: HeaderRecord.bytes / 4..<constants / 4, to: header)
+    try require(plan.value == blob.header.planChecksum)
   }
 
-  /// Adds pairs of words; both parts of the plan have an even number.
   @inline(never)
-  private func add(_ first: Int, _ end: Int, to checksum: inout PlanChecksum) {
-    var sum = checksum
-    var index = first &* 2
-    while index < end &* 2 {
-      sum.add(blob.word(index))
-      sum.add(blob.word(index &+ 1))
-      index = index &+ 2
-    }
-    checksum = sum
+  private func add(words: Range<Int>, to checksum: PlanChecksum) -> PlanChecksum {
+    var checksum = checksum
+    for index in words { checksum.add(blob.word(index)) }
+    return checksum
   }
 
   /// CRC-32 of the whole content, both checksums left out.
@@ -200,12 +190,10 @@ struct BlobVerifier {
 
   @_optimize(size)
   private func verifyBoundary() throws(Status) {
-    let header = blob.header
-    for index in 0..<Int(header.inputCount) + Int(header.outputCount) {
-      try require(UInt32(truncatingIfNeeded: blob.boundary(index)) < header.tensorCount)
+    for index in 0..<Int(truncatingIfNeeded: boundaryCount) {
+      try require(UInt32(truncatingIfNeeded: blob.boundary(index)) < blob.header.tensorCount)
       let tensor = blob.tensor(blob.boundary(index))
       try require(tensor.placement != Placement.constant.rawValue)
-      try require(tensor.elementType <= ElementType.int32.rawValue)
       try require(tensor.layout == Layout.plain.rawValue && tensor.flags == 0)
     }
   }
@@ -213,28 +201,28 @@ struct BlobVerifier {
   /// The count of tokens is one int32 of state.
   @_optimize(size)
   private func verifyPosition() throws(Status) {
-    let header = blob.header
-    if header.positionTensor == 0 {
-      return try require(header.positionStep == 0 && header.positionLimit == 0)
+    let place = UInt32(blob.header.positionTensor)
+    if place == 0 {
+      return try require(blob.header.positionStep == 0 && blob.header.positionLimit == 0)
     }
-    try require(UInt32(header.positionTensor) <= header.tensorCount)
-    let tensor = blob.tensor(Int(header.positionTensor) - 1)
+    try require(place <= blob.header.tensorCount)
+    let tensor = blob.tensor(Int(truncatingIfNeeded: place &- 1))
     try require(tensor.placement == Placement.state.rawValue && tensor.byteCount == 4)
     try require(tensor.elementType == ElementType.int32.rawValue)
-    try require(header.positionStep >= 1 && header.positionLimit <= Limits.maximumTensorBytes)
+    try require(blob.header.positionStep >= 1 && blob.header.positionLimit <= Limits.maximumTensorBytes)
   }
 
   /// Names are read by C hosts as strings: each must end inside the section.
   @_optimize(size)
   private func verifyNames() throws(Status) {
-    let names = blob.section(.names)
-    if names.bytes == 0 { return }
-    let table = blob.header.tensorCount * 4
-    try require(names.bytes > table)
-    try require(blob.byte(Int(truncatingIfNeeded: names.offset + names.bytes - 1)) == 0)
+    let (start, bytes) = (blob.section(.names).offset, blob.section(.names).bytes)
+    if bytes == 0 { return }
+    let table = blob.header.tensorCount &* 4
+    try require(bytes > table)
+    try require(blob.byte(Int(truncatingIfNeeded: start &+ bytes &- 1)) == 0)
     for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
       guard let offset = blob.nameOffset(index) else { throw .corrupt }
-      try require(offset >= table && offset < names.bytes)
+      try require(offset >= table && offset < bytes)
     }
   }
 

@@ -110,7 +110,7 @@ private func averagePool(_ call: Invocation) {
       while first &+ 4 <= geometry.channels && count <= maximumTapsOfFourSums {
         let sums = fourSums(geometry, taps, image.dropping(first))
         for i in 0..<4 {
-          target[first &+ i] = Int8(truncatingIfNeeded: p.stage.apply(sums[i] &- offset, multiplier: multiplier))
+          target[first &+ i] = average(sums[i] &- offset, p.stage, multiplier)
         }
         first = first &+ 4
       }
@@ -121,9 +121,14 @@ private func averagePool(_ call: Invocation) {
           let line = image.dropping(row &* geometry.inputWidth &* geometry.channels &+ channel)
           for column in taps.columns { sum = sum &+ Int32(line[column &* geometry.channels]) }
         }
-        target[channel] = Int8(
-          truncatingIfNeeded: p.stage.apply(sum &- offset, multiplier: multiplier))
+        target[channel] = average(sum &- offset, p.stage, multiplier)
       }
     }
   }
+}
+
+/// Not inlined: it is the smaller part of a window.
+@inline(never)
+private func average(_ sum: Int32, _ stage: OutputStage, _ multiplier: Int32) -> Int8 {
+  Int8(truncatingIfNeeded: stage.apply(sum, multiplier: multiplier))
 }
