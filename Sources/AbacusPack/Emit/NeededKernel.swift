@@ -16,7 +16,7 @@ public struct NeededKernel: Equatable, Sendable {
   private static let formNames: [Opcode: [String]] = [
     .fullyConnected: ["rows", "pairs"],
     .convolution: ["rows", "pairs"],
-    .depthwiseConvolution: ["windows", "lines"],
+    .depthwiseConvolution: ["windows", "lines", "channels"],
     .softmax: ["computed", "table"],
     .project: ["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"],
     .attention: [
