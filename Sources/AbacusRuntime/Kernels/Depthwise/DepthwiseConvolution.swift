@@ -103,10 +103,16 @@ struct DepthwiseTaps {
   /// Pixel under the first tap inside.
   let firstPixel: Int
 
+  /// Taps of a column, those that lie inside the image.
   @inline(__always)
-  init(_ geometry: WindowGeometry, y: Int, x: Int) {
-    rows = DepthwiseTaps.inside(
-      geometry.inputRow(y, 0), geometry.height, geometry.dilationHeight, geometry.inputHeight)
+  static func rows(_ geometry: WindowGeometry, y: Int) -> Range<Int> {
+    inside(geometry.inputRow(y, 0), geometry.height, geometry.dilationHeight, geometry.inputHeight)
+  }
+
+  /// - Parameter rows: those of the row.
+  @inline(__always)
+  init(_ geometry: WindowGeometry, rows: Range<Int>, y: Int, x: Int) {
+    self.rows = rows
     columns = DepthwiseTaps.inside(
       geometry.inputColumn(x, 0), geometry.width, geometry.dilationWidth, geometry.inputWidth)
     firstPixel =
@@ -115,7 +121,7 @@ struct DepthwiseTaps {
   }
 
   /// Taps `t` with `0 <= start + t * dilation < limit`.
-  @inline(__always)
+  @inline(never)
   private static func inside(_ start: Int, _ count: Int, _ dilation: Int, _ limit: Int) -> Range<Int> {
     var first = 0
     while first < count && start &+ first &* dilation < 0 { first = first &+ 1 }
@@ -180,9 +186,10 @@ private struct DepthwiseKernel {
   private func row(_ unit: Int, byFours: Bool) {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     let y = unit % geometry.outputHeight
+    let rows = DepthwiseTaps.rows(geometry, y: y)
     for x in 0..<geometry.outputWidth {
       pixel(
-        image, DepthwiseTaps(geometry, y: y, x: x),
+        image, DepthwiseTaps(geometry, rows: rows, y: y, x: x),
         output.dropping((unit &* geometry.outputWidth &+ x) &* channelsOut), byFours: byFours)
     }
   }
@@ -207,7 +214,7 @@ private struct DepthwiseKernel {
     }
   }
 
-  @inline(never)
+  @inline(__always)
   private func finish(_ sum: Int32, _ channel: Int) -> Int8 {
     let shift = hasShifts ? Int32(shifts[channel]) : stage.shift
     return Int8(

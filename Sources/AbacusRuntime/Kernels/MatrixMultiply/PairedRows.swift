@@ -38,7 +38,7 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
     let left = rows &- row
     let widened = WidenedRows(scratch, rows: rows < 3 || left < 2 ? 1 : 3)
     let count = min(widened.rows, left)
-    for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+    for lane in 0..<count { widened.setRow(lane, source.dropping(lane &* depth), depth) }
     sink.move(to: target &+ row, rows: count)
     if widened.rows == 3 { sink.three(product, widened.readOnly) } else { sink.one(product, widened.readOnly) }
     row = row &+ count
