@@ -235,6 +235,8 @@ struct BlobVerifier {
     try require(!continues)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
       let goesOn = continuesLoop(index &+ 1)
+      let parameters = unsafe blob.operatorRecord(index).pointee.parameterOffset
+      try require(parameters <= blob.section(.parameters).bytes && parameters % 4 == 0)
       var call = unsafe blob.kernelCall(index, arena: nil)
       let operation = unsafe Invocation(&call)
       try verify(operation, isInLoop: continues || goesOn)
@@ -255,8 +257,6 @@ struct BlobVerifier {
     try require(hasForms(operation.record.opcode) || operation.record.variant == 0, .unsupportedOperator)
     try require(operation.record.units &- 1 < Limits.maximumTensorBytes)
     try require(operation.record.unitsPerStep &- 1 < Limits.maximumTensorBytes)
-    try require(operation.record.parameterOffset <= blob.section(.parameters).bytes)
-    try require(operation.record.parameterOffset % 4 == 0)
     try require(isInLoop || operation.record.delay == 0)
     for slot in 0..<Limits.maximumOperands where operation.has(slot) {
       try require(UInt32(operation.record.operands[slot]) < blob.header.tensorCount)
