@@ -20,7 +20,7 @@ public struct KernelForms: Sendable {
 
   private static let all: [Opcode: KernelForms] = unsafe [
     .fullyConnected: KernelForms(["rows", "pairs"], fullyConnectedForm),
-    .convolution: KernelForms(["rows", "pairs"], convolutionForm),
+    .convolution: KernelForms(["rows", "pairs", "pairs_of_quads", "pairs_of_bytes"], convolutionForm),
     .depthwiseConvolution: KernelForms(["windows", "lines", "channels"], depthwiseConvolutionForm),
     .softmax: KernelForms(["computed", "table"], softmaxForm),
     .project: KernelForms(["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"], projectForm),
