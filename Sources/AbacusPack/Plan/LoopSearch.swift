@@ -14,17 +14,19 @@ struct LoopSearch {
     let cost: Int
   }
 
-  private let program: Program
+  let program: Program
+  let surroundings: Surroundings
   /// Candidates by their first step.
   private var candidates: [[Candidate]]
 
   /// Longest loop, and the rows that its last step may make in a round.
-  private static let longest = 10
+  private static let longest = 16
   private static let rowsInRound = [1, 2, 3, 6]
 
   /// - Parameter program: in the order in which its steps need the least memory by themselves.
   init(_ program: Program) {
     self.program = program
+    surroundings = Surroundings(program)
     let alone = MemoryModel(program).bytesInOrder()
     let stages = Stages(program).ranges
     candidates = program.steps.map { _ in [] }
@@ -44,10 +46,10 @@ struct LoopSearch {
 
   private func measured(_ loop: WindowLoop, rowsInRound: Int) -> Candidate? {
     guard let formed = loop.formed(rowsInRound: rowsInRound, number: 0) else { return nil }
-    let model = MemoryModel(formed)
-    guard let stage = model.stages.firstIndex(of: loop.range) else { return nil }
+    let bytes = MemoryModel(surroundings.isolated(loop.range, of: formed)).bytesInOrder()[0]
     return Candidate(
-      range: loop.range, rowsInRound: rowsInRound, bytes: model.bytesInOrder()[stage], cost: LoopCost(formed, loop.range).total)
+      range: loop.range, rowsInRound: rowsInRound, bytes: surroundings.bytes(beside: loop.range) + bytes,
+      cost: LoopCost(formed, loop.range).total)
   }
 
   // MARK: Choice
@@ -55,31 +57,53 @@ struct LoopSearch {
   /// Every number of bytes that some choice needs, smallest first.
   var thresholds: [Int] { Set(candidates.joined().map(\.bytes)).sorted() }
 
+  /// The fewest bytes with which some choice gets from the first step to each, and from each to the last.
+  var leastBytes: (before: [Int], behind: [Int]) {
+    var before = [0] + program.steps.map { _ in Int.max }
+    var behind = program.steps.map { _ in Int.max } + [0]
+    for candidate in candidates.joined() where before[candidate.range.lowerBound] < .max {
+      let (start, end) = (candidate.range.lowerBound, candidate.range.upperBound)
+      before[end] = min(before[end], max(before[start], candidate.bytes))
+    }
+    for candidate in candidates.joined().reversed() where behind[candidate.range.upperBound] < .max {
+      let (start, end) = (candidate.range.lowerBound, candidate.range.upperBound)
+      behind[start] = min(behind[start], max(behind[end], candidate.bytes))
+    }
+    return (before, behind)
+  }
+
   /// The cheapest choice of which no stage needs more bytes: the program, and what its loops cost in
   /// multiply-accumulates. Nil where there is none.
   func choice(below bytes: Int) -> (program: Program, cost: Int)? {
-    var best: [(cost: Int, last: Candidate?)?] = program.steps.map { _ in nil } + [nil]
-    best[0] = (0, nil)
-    for start in candidates.indices {
+    guard let (chosen, cost) = cheapest(0..<program.steps.count, below: bytes) else { return nil }
+    var result = program
+    for candidate in chosen {
+      guard let rows = candidate.rowsInRound else { continue }
+      let number = (result.steps.compactMap(\.loop).max() ?? -1) + 1
+      result = WindowLoop(result, candidate.range)?.formed(rowsInRound: rows, number: number) ?? result
+    }
+    return (result, cost)
+  }
+
+  /// What the loops of some steps cost at least where none of their stages needs more bytes; nil where that cannot be.
+  func cost(of range: Range<Int>, below bytes: Int) -> Int? { cheapest(range, below: bytes)?.cost }
+
+  /// The cheapest candidates one after the other that are all of some steps, the last first.
+  private func cheapest(_ range: Range<Int>, below bytes: Int) -> (chosen: [Candidate], cost: Int)? {
+    var best: [Int: (cost: Int, last: Candidate?)] = [range.lowerBound: (0, nil)]
+    for start in range {
       guard let before = best[start]?.cost else { continue }
-      for candidate in candidates[start] where candidate.bytes <= bytes {
+      for candidate in candidates[start] where candidate.bytes <= bytes && candidate.range.upperBound <= range.upperBound {
         let cost = before + candidate.cost
         let end = candidate.range.upperBound
         if let known = best[end]?.cost, known <= cost { continue }
         best[end] = (cost, candidate)
       }
     }
-    guard let cost = best[program.steps.count]?.cost else { return nil }
-    var result = program
-    var end = program.steps.count
-    while let candidate = best[end]?.last {
-      if let rows = candidate.rowsInRound {
-        let number = (result.steps.compactMap(\.loop).max() ?? -1) + 1
-        result = WindowLoop(result, candidate.range)?.formed(rowsInRound: rows, number: number) ?? result
-      }
-      end = candidate.range.lowerBound
-    }
-    return (result, cost)
+    guard let cost = best[range.upperBound]?.cost else { return nil }
+    var chosen: [Candidate] = []
+    while let candidate = best[chosen.last?.range.lowerBound ?? range.upperBound]?.last { chosen.append(candidate) }
+    return (chosen, cost)
   }
 }
 

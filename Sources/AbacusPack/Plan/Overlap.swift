@@ -115,7 +115,7 @@ private struct LoopAccesses {
       let slots = step.operands.filter { $0.key != Operands.output && program.location(of: $0.value)?.buffer == input }
       if slots.values.contains(where: { buffer($0) == nil }) { return nil }
       let first = slots.keys.map { program.read(by: step, $0, call.units).lowerBound }.min()
-      if step.operands[Operands.output].flatMap(buffer) == output, let range = program.written(by: step, call.units).first {
+      if step.operands[Operands.output].flatMap(buffer) == output, let range = program.hull(writtenBy: step, call.units) {
         if needed < .max { distance = max(distance, range.upperBound - needed) }
         let isInPlace = step.opcode.isElementwise && slots.keys.allSatisfy(step.inPlaceSlots.contains)
         if let first { distance = max(distance, (isInPlace ? range.lowerBound : range.upperBound) - first) }

@@ -168,7 +168,7 @@ struct MemoryModel {
       if isDead(buffer, after: done) { after -= size }
     }
     let possible = savings[stage].filter { candidate in
-      isDead(candidate.source, after: done)
+      isDead(candidate.source, after: done) && !lifetimes.entering.contains(candidate.output)
         && !(lifetimes.users[candidate.output] ?? []).contains(where: state.done.contains)
     }
     during -= possible.map(\.bytes).max() ?? 0

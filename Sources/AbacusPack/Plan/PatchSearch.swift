@@ -1,0 +1,153 @@
+import AbacusFormat
+
+/// Which stages of a program may run patch by patch, in which grids, and what that takes: bytes of the arena against
+/// multiply-accumulates that are done more than once.
+///
+/// Within a patch there may be loops over rows, as elsewhere. The arena of a candidate is an estimate until it is
+/// placed; that of one with equal patches is found out once for all of them.
+struct PatchSearch {
+  /// A stage and its grid.
+  struct Candidate {
+    let stage: PatchStage
+    let grid: PatchGrid
+    /// No plan of it needs fewer.
+    let boundBytes: Int
+    /// Multiply-accumulates that are done more than once, and what copies cost in such.
+    let cost: Int
+  }
+
+  /// A candidate that has been looked at.
+  struct Option {
+    let candidate: Candidate
+    let program: Program
+    /// The fewest bytes that its stages need.
+    let bytes: Int
+    /// Estimated cost below the limit; nil where that is too low.
+    let cost: Int?
+  }
+
+  private let search: LoopSearch
+  private let limit: Int
+  private let beside: (before: [Int], behind: [Int])
+
+  /// Rows and columns of grids.
+  private static let counts = [1, 2, 3, 4, 6, 8]
+  private static let mostPatches = 24
+  /// Candidates that are looked at closely.
+  private static let mostOptions = 160
+  /// Multiply-accumulates that moving a byte costs as much as.
+  private static let copiedByte = 4
+
+  /// - Parameter limit: bytes of the arena that are allowed.
+  init(_ search: LoopSearch, limit: Int) {
+    self.search = search
+    self.limit = limit
+    beside = search.leastBytes
+  }
+
+  /// Candidates that need fewer bytes than any with fewer multiply-accumulates, and those within the limit that may be
+  /// the cheapest; in the order of what they compute again.
+  ///
+  /// - Parameter smallest: bytes of the arena without patches.
+  func options(below smallest: Int) -> [Option] {
+    var options: [Option] = []
+    var (fewest, cheapest) = (smallest, Int.max)
+    let candidates = candidates(below: smallest)
+    let progress = ProgressLine("looking for patches", total: candidates.count)
+    for (index, candidate) in candidates.enumerated() where options.count < Self.mostOptions {
+      progress.advance(to: index)
+      let mayBeCheapest = candidate.boundBytes <= limit && candidate.cost < cheapest
+      guard candidate.boundBytes < fewest || mayBeCheapest, let option = option(candidate) else { continue }
+      if option.bytes >= fewest && option.cost == nil { continue }
+      options.append(option)
+      fewest = min(fewest, option.bytes)
+      cheapest = min(cheapest, option.cost ?? .max)
+    }
+    return options
+  }
+
+  // MARK: Candidates
+
+  private func candidates(below smallest: Int) -> [Candidate] {
+    var result: [Candidate] = []
+    for stage in PatchStage.all(in: search.program) {
+      let boundary = [stage.input, stage.output].compactMap { search.program.location(of: $0)?.buffer }
+      let bound = max(
+        beside.before[stage.range.lowerBound], beside.behind[stage.range.upperBound],
+        search.surroundings.bytes(beside: stage.range)
+          + boundary.reduce(0) { $0 + alignedSize(search.program.buffers[$1].bytes) })
+      if bound >= smallest { continue }
+      let shape = search.program.tensors[stage.output].shape
+      for rows in Self.counts where rows <= shape[1] {
+        for columns in Self.counts where columns <= shape[2] && (2...Self.mostPatches).contains(rows * columns) {
+          let grid = PatchGrid(rows: rows, columns: columns)
+          guard let cost = cost(stage, grid) else { continue }
+          result.append(Candidate(stage: stage, grid: grid, boundBytes: bound, cost: cost))
+        }
+      }
+    }
+    return result.sorted { a, b in (a.cost, a.boundBytes) < (b.cost, b.boundBytes) }
+  }
+
+  /// Nil where the whole model would be computed twice.
+  private func cost(_ stage: PatchStage, _ grid: PatchGrid) -> Int? {
+    let program = search.program
+    var (total, copied) = (0, 0)
+    for patch in grid.regions(of: program.tensors[stage.output].shape) {
+      guard let regions = stage.regions(for: patch, in: program), let input = regions[stage.input] else { return nil }
+      for index in stage.range {
+        guard let made = program.steps[index].operands[Operands.output], let region = regions[made] else { return nil }
+        let shape = program.tensors[made].shape
+        total += Int(program.steps[index].multiplyAccumulates) / (shape[1] * shape[2]) * region.pixels
+      }
+      if grid.columns > 1 {
+        copied += input.pixels * program.tensors[stage.input].shape[3] + patch.pixels * program.tensors[stage.output].shape[3]
+      }
+    }
+    let recomputed = total - stage.range.reduce(0) { $0 + Int(program.steps[$1].multiplyAccumulates) }
+    return recomputed <= Int(program.multiplyAccumulates) ? recomputed + Self.copiedByte * copied : nil
+  }
+
+  // MARK: Options
+
+  private func option(_ candidate: Candidate) -> Option? {
+    guard let program = PatchRewriting.rewritten(search.program, candidate.stage, candidate.grid) else { return nil }
+    let surroundings = Surroundings(program)
+    var known: [[[Int]]: (bytes: Int, cost: Int?)] = [:]
+    var bytes = candidate.boundBytes
+    var cost: Int? = candidate.cost
+    for range in patches(of: program) {
+      let shapes = range.flatMap { program.steps[$0].operands.sorted { $0.key < $1.key }.map { program.tensors[$0.value].shape } }
+      if known[shapes] == nil {
+        let search = LoopSearch(surroundings.isolated(range, of: program))
+        let beside = surroundings.bytes(beside: range)
+        let patch = 0..<range.count
+        let least = search.leastBytes.before[range.count] + beside
+        known[shapes] = (least, search.cost(of: patch, below: limit - beside))
+      }
+      bytes = max(bytes, known[shapes]?.bytes ?? .max)
+      cost = sum(cost, known[shapes]?.cost)
+    }
+    cost = sum(cost, search.cost(of: 0..<candidate.stage.range.lowerBound, below: limit))
+    cost = sum(cost, search.cost(of: candidate.stage.range.upperBound..<search.program.steps.count, below: limit))
+    return Option(candidate: candidate, program: program, bytes: bytes, cost: cost)
+  }
+
+  private func sum(_ a: Int?, _ b: Int?) -> Int? {
+    guard let a, let b else { return nil }
+    return a + b
+  }
+
+  /// Steps of each patch.
+  private func patches(of program: Program) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for index in program.steps.indices where program.steps[index].patch != nil {
+      if let last = ranges.last, program.steps[index].patch == program.steps[last.lowerBound].patch {
+        ranges[ranges.count - 1] = last.lowerBound..<index + 1
+      } else {
+        ranges.append(index..<index + 1)
+      }
+    }
+    return ranges
+  }
+}
