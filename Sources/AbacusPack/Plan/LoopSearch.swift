@@ -23,8 +23,10 @@ struct LoopSearch {
   private static let longest = 16
   private static let rowsInRound = [1, 2, 3, 6]
 
-  /// - Parameter program: in the order in which its steps need the least memory by themselves.
-  init(_ program: Program) {
+  /// - Parameters:
+  ///   - program: in the order in which its steps need the least memory by themselves.
+  ///   - isForSmallest: only loops of single rows, which need the least memory.
+  init(_ program: Program, isForSmallest: Bool = false) {
     self.program = program
     surroundings = Surroundings(program)
     let alone = MemoryModel(program).bytesInOrder()
@@ -39,7 +41,7 @@ struct LoopSearch {
         guard let loop = WindowLoop(program, stage.lowerBound..<stages[end].upperBound) else { continue }
         // A loop is of use only where memory is short.
         if alone[position...end].allSatisfy({ 2 * $0 < most }) { continue }
-        candidates[stage.lowerBound] += Self.rowsInRound.compactMap { measured(loop, rowsInRound: $0) }
+        candidates[stage.lowerBound] += Self.rowsInRound.prefix(isForSmallest ? 1 : Self.rowsInRound.count).compactMap { measured(loop, rowsInRound: $0) }
       }
     }
   }

@@ -32,7 +32,8 @@ struct PatchRewriting {
     let between = stage.range.dropLast().compactMap { program.steps[$0].operands[Operands.output] }
     result.steps.replaceSubrange(stage.range, with: steps)
     result.patching = Program.Patching(
-      operators: stage.range, grid: grid, recomputed: result.multiplyAccumulates - program.multiplyAccumulates,
+      operators: stage.range, grid: grid,
+      recomputed: Int(result.multiplyAccumulates) - Int(program.multiplyAccumulates),
       bytesBetween: between.reduce(0) { $0 + program.tensors[$1].byteCount })
     return result
   }

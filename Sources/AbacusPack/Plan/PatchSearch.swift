@@ -72,40 +72,62 @@ struct PatchSearch {
     var result: [Candidate] = []
     for stage in PatchStage.all(in: search.program) {
       let boundary = [stage.input, stage.output].compactMap { search.program.location(of: $0)?.buffer }
-      let bound = max(
-        beside.before[stage.range.lowerBound], beside.behind[stage.range.upperBound],
-        search.surroundings.bytes(beside: stage.range)
-          + boundary.reduce(0) { $0 + alignedSize(search.program.buffers[$1].bytes) })
-      if bound >= smallest { continue }
+      // First and last image are there as a whole.
+      let whole = boundary.reduce(search.surroundings.bytes(beside: stage.range)) {
+        $0 + alignedSize(search.program.buffers[$1].bytes)
+      }
+      let bound = max(beside.before[stage.range.lowerBound], beside.behind[stage.range.upperBound])
+      if max(bound, whole) >= smallest { continue }
       let shape = search.program.tensors[stage.output].shape
       for rows in Self.counts where rows <= shape[1] {
         for columns in Self.counts where columns <= shape[2] && (2...Self.mostPatches).contains(rows * columns) {
           let grid = PatchGrid(rows: rows, columns: columns)
-          guard let cost = cost(stage, grid) else { continue }
-          result.append(Candidate(stage: stage, grid: grid, boundBytes: bound, cost: cost))
+          guard let (cost, bytes) = measure(stage, grid), max(bound, whole + bytes) < smallest else { continue }
+          result.append(Candidate(stage: stage, grid: grid, boundBytes: max(bound, whole + bytes), cost: cost))
         }
       }
     }
     return result.sorted { a, b in (a.cost, a.boundBytes) < (b.cost, b.boundBytes) }
   }
 
-  /// Nil where the whole model would be computed twice.
-  private func cost(_ stage: PatchStage, _ grid: PatchGrid) -> Int? {
+  /// What a stage in patches costs, and the bytes that the largest needs beside the whole images in any plan. Nil where as
+  /// much as the whole model would be computed twice.
+  private func measure(_ stage: PatchStage, _ grid: PatchGrid) -> (cost: Int, bytes: Int)? {
     let program = search.program
-    var (total, copied) = (0, 0)
+    var (total, copied, bytes) = (0, 0, 0)
     for patch in grid.regions(of: program.tensors[stage.output].shape) {
       guard let regions = stage.regions(for: patch, in: program), let input = regions[stage.input] else { return nil }
       for index in stage.range {
         guard let made = program.steps[index].operands[Operands.output], let region = regions[made] else { return nil }
         let shape = program.tensors[made].shape
         total += Int(program.steps[index].multiplyAccumulates) / (shape[1] * shape[2]) * region.pixels
+        bytes = max(bytes, fewestBytes(index, stage, regions))
       }
       if grid.columns > 1 {
         copied += input.pixels * program.tensors[stage.input].shape[3] + patch.pixels * program.tensors[stage.output].shape[3]
       }
     }
     let recomputed = total - stage.range.reduce(0) { $0 + Int(program.steps[$1].multiplyAccumulates) }
-    return recomputed <= Int(program.multiplyAccumulates) ? recomputed + Self.copiedByte * copied : nil
+    if recomputed > Int(program.multiplyAccumulates) { return nil }
+    return (max(recomputed, 0) + Self.copiedByte * copied, bytes)
+  }
+
+  /// A step needs what a window reaches of its input, a row of its output and its scratch, whatever the plan.
+  private func fewestBytes(
+    _ index: Int, _ stage: PatchStage, _ regions: [Program.TensorIndex: Region]
+  ) -> Int {
+    let program = search.program
+    let step = program.steps[index]
+    func rows(_ tensor: Program.TensorIndex?, _ count: Int) -> Int {
+      guard let tensor, tensor != stage.input, tensor != stage.output, let region = regions[tensor] else { return 0 }
+      return min(count, region.rows.count) * region.columns.count * program.tensors[tensor].shape[3]
+    }
+    let reach = WindowSweep(step, in: program).map { Int(($0.window.height - 1) * $0.window.dilationHeight) + 1 }
+    var bytes = rows(step.operands[Operands.input], reach ?? 1) + rows(step.operands[Operands.output], 1)
+    if step.opcode == .convolution, let scratch = step.operands[Operands.scratch] {
+      bytes += program.tensors[scratch].byteCount
+    }
+    return bytes
   }
 
   // MARK: Options
@@ -119,11 +141,11 @@ struct PatchSearch {
     for range in patches(of: program) {
       let shapes = range.flatMap { program.steps[$0].operands.sorted { $0.key < $1.key }.map { program.tensors[$0.value].shape } }
       if known[shapes] == nil {
-        let search = LoopSearch(surroundings.isolated(range, of: program))
+        let patch = surroundings.isolated(range, of: program).compacted
         let beside = surroundings.bytes(beside: range)
-        let patch = 0..<range.count
-        let least = search.leastBytes.before[range.count] + beside
-        known[shapes] = (least, search.cost(of: patch, below: limit - beside))
+        let least = LoopSearch(patch, isForSmallest: true).leastBytes.before[range.count] + beside
+        let cost = least <= limit ? LoopSearch(patch).cost(of: 0..<range.count, below: limit - beside) : nil
+        known[shapes] = (least, cost)
       }
       bytes = max(bytes, known[shapes]?.bytes ?? .max)
       cost = sum(cost, known[shapes]?.cost)

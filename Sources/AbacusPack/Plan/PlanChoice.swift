@@ -26,7 +26,7 @@ public struct PlanAlternative: Sendable, Encodable {
     stage = patching.map { [$0.operators.lowerBound, $0.operators.upperBound - 1] } ?? []
     grid = patching.map { [$0.grid.rows, $0.grid.columns] } ?? []
     arenaBytes = planned.plan.arenaBytes
-    let (recomputed, all) = (patching?.recomputed ?? 0, planned.program.multiplyAccumulates)
+    let (recomputed, all) = (patching?.recomputed ?? 0, Int(planned.program.multiplyAccumulates))
     recomputedPercent = all > recomputed ? 100 * Double(recomputed) / Double(all - recomputed) : 0
     self.blobBytes = blobBytes
     self.isTaken = isTaken

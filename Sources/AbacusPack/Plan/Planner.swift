@@ -44,7 +44,8 @@ enum Planner {
     }
     let told = smaller(options).map { cheapest(LoopSearch($0.program), 0) }
     let alternatives = [whole] + told.filter { $0.plan.arenaBytes < whole.plan.arenaBytes }
-    if let taken { return Result(taken: taken, alternatives: alternatives) }
+    // Placement may need less than was estimated.
+    if let taken = taken ?? told.first(where: { $0.ramBytes <= limit }) { return Result(taken: taken, alternatives: alternatives) }
     let smallest = alternatives.map(\.ramBytes).min() ?? whole.ramBytes
     throw PackError(
       .doesNotFit, "arena and stack need at least \(smallest) bytes of RAM, in the smallest plan; \(limit) are allowed")

@@ -108,8 +108,8 @@ public struct Program: Sendable {
     /// Operators of the program without patches.
     public var operators: Range<Int>
     public var grid: PatchGrid
-    /// Multiply-accumulates that are done more than once.
-    public var recomputed: UInt64
+    /// Multiply-accumulates that are done more than once, less those of pixels that no patch asks for.
+    public var recomputed: Int
     /// Bytes of what the stage without patches has between its first image and its last.
     var bytesBetween: Int
   }

@@ -48,3 +48,33 @@ struct Surroundings {
     return result
   }
 }
+
+extension Program {
+  /// The same without tensors and buffers that nothing uses.
+  var compacted: Program {
+    var result = Program()
+    result.name = name
+    var known: [TensorIndex: TensorIndex] = [:]
+    var buffers: [BufferIndex: BufferIndex] = [:]
+    func moved(_ index: TensorIndex) -> TensorIndex {
+      if let place = known[index] { return place }
+      var tensor = tensors[index]
+      if let (buffer, offset) = location(of: index) {
+        let place = buffers[buffer] ?? result.addBuffer(bytes: self.buffers[buffer].bytes)
+        buffers[buffer] = place
+        tensor.storage = .buffer(place, offset: offset)
+      }
+      known[index] = result.addTensor(tensor)
+      return result.tensors.count - 1
+    }
+    result.inputs = inputs.map(moved)
+    result.outputs = outputs.map(moved)
+    result.states = states.map(moved)
+    result.steps = steps.map { step in
+      var step = step
+      for (slot, operand) in step.operands.sorted(by: { $0.key < $1.key }) { step.operands[slot] = moved(operand) }
+      return step
+    }
+    return result
+  }
+}
