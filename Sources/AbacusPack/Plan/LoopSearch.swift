@@ -120,6 +120,19 @@ struct LoopCost {
   /// Of a line of a depthwise convolution, whatever its length, and of the weights of one channel.
   private static let line = 40
 
+  /// What a convolution or pool of such extents costs besides its work, if a single call makes it.
+  static func ofCall(
+    _ opcode: Opcode, multiplyAccumulates: Int, height: Int, width: Int, channels: Int, inputBytes: Int
+  ) -> Int {
+    switch opcode {
+    case .convolution:
+      let padded = (height * width + pixels - 1) / pixels * pixels
+      return call + multiplyAccumulates * (padded - height * width) / (height * width)
+    case .depthwiseConvolution: return call + 2 * inputBytes + line * channels * (min(height, width) + 1)
+    default: return call
+    }
+  }
+
   init(_ program: Program, _ range: Range<Int>) {
     let rounds = program.steps[range.upperBound - 1].rounds
     for index in range {

@@ -94,22 +94,43 @@ struct PatchSearch {
   /// much as the whole model would be computed twice.
   private func measure(_ stage: PatchStage, _ grid: PatchGrid) -> (cost: Int, bytes: Int)? {
     let program = search.program
-    var (total, copied, bytes) = (0, 0, 0)
+    var (total, cost, bytes) = (0, 0, 0)
     for patch in grid.regions(of: program.tensors[stage.output].shape) {
       guard let regions = stage.regions(for: patch, in: program), let input = regions[stage.input] else { return nil }
       for index in stage.range {
         guard let made = program.steps[index].operands[Operands.output], let region = regions[made] else { return nil }
-        let shape = program.tensors[made].shape
-        total += Int(program.steps[index].multiplyAccumulates) / (shape[1] * shape[2]) * region.pixels
+        let work = Int(program.steps[index].multiplyAccumulates) / Region.whole(program.tensors[made].shape).pixels
+        total += work * region.pixels
+        cost += callCost(index, regions)
         bytes = max(bytes, fewestBytes(index, stage, regions))
       }
       if grid.columns > 1 {
-        copied += input.pixels * program.tensors[stage.input].shape[3] + patch.pixels * program.tensors[stage.output].shape[3]
+        let copied =
+          input.pixels * program.tensors[stage.input].shape[3] + patch.pixels * program.tensors[stage.output].shape[3]
+        cost += Self.copiedByte * copied
       }
     }
-    let recomputed = total - stage.range.reduce(0) { $0 + Int(program.steps[$1].multiplyAccumulates) }
-    if recomputed > Int(program.multiplyAccumulates) { return nil }
-    return (max(recomputed, 0) + Self.copiedByte * copied, bytes)
+    for index in stage.range {
+      total -= Int(program.steps[index].multiplyAccumulates)
+      cost -= callCost(index, [:])
+    }
+    if total > Int(program.multiplyAccumulates) { return nil }
+    return (max(total + cost, 0), bytes)
+  }
+
+  /// Of a step, what a call costs besides its work; for all of its images where there are no regions.
+  private func callCost(_ index: Int, _ regions: [Program.TensorIndex: Region]) -> Int {
+    let step = search.program.steps[index]
+    func region(_ slot: Int) -> (Region, channels: Int)? {
+      guard let tensor = step.operands[slot] else { return nil }
+      let shape = search.program.tensors[tensor].shape
+      return (regions[tensor] ?? Region.whole(shape), shape[3])
+    }
+    guard let (made, channels) = region(Operands.output), let (read, depth) = region(Operands.input) else { return 0 }
+    let whole = Region.whole(search.program.tensors[step.operands[Operands.output]!].shape)
+    return LoopCost.ofCall(
+      step.opcode, multiplyAccumulates: Int(step.multiplyAccumulates) / whole.pixels * made.pixels, height: made.rows.count,
+      width: made.columns.count, channels: channels, inputBytes: read.pixels * depth)
   }
 
   /// A step needs what a window reaches of its input, a row of its output and its scratch, whatever the plan.
