@@ -1,6 +1,6 @@
 import AbacusFormat
 
-/// Chooses which consecutive steps become loops over rows of images.
+/// Chooses which consecutive steps become loops over rows of images, and which do without the scratch that makes them fast.
 ///
 /// What is alive beside a stage does not depend on the loops elsewhere, so each possible loop is measured
 /// by itself, and a sum over the stages finds the cheapest choice below any number of bytes.
@@ -10,6 +10,8 @@ struct LoopSearch {
     let range: Range<Int>
     /// Nil for a step by itself.
     let rowsInRound: Int?
+    /// Steps do without the scratch that they only need to be fast.
+    var dropsScratch = false
     let bytes: Int
     let cost: Int
   }
@@ -35,6 +37,9 @@ struct LoopSearch {
     for (stage, bytes) in zip(stages, alone) {
       candidates[stage.lowerBound] = [Candidate(range: stage, rowsInRound: nil, bytes: bytes, cost: 0)]
     }
+    for index in stages.map(\.lowerBound) {
+      if let slow = withoutScratch(index) { candidates[index].append(slow) }
+    }
     let most = alone.max() ?? 0
     for (position, stage) in stages.enumerated() where stage.count == 1 {
       for end in stages.indices.dropFirst(position + 1).prefix(Self.longest - 1) {
@@ -44,6 +49,17 @@ struct LoopSearch {
         candidates[stage.lowerBound] += Self.rowsInRound.prefix(isForSmallest ? 1 : Self.rowsInRound.count).compactMap { measured(loop, rowsInRound: $0) }
       }
     }
+  }
+
+  /// A step that is no loop without the scratch in which it widens rows.
+  private func withoutScratch(_ index: Int) -> Candidate? {
+    guard program.steps[index].loop == nil, program.steps[index].mayDropScratch(in: program) else { return nil }
+    var slow = program
+    slow.dropScratch(of: index)
+    let bytes = MemoryModel(surroundings.isolated(index..<index + 1, of: slow)).bytesInOrder()[0]
+    return Candidate(
+      range: index..<index + 1, rowsInRound: nil, dropsScratch: true, bytes: surroundings.bytes(beside: index..<index + 1) + bytes,
+      cost: LoopCost.withoutScratch(program.steps[index]))
   }
 
   private func measured(_ loop: WindowLoop, rowsInRound: Int) -> Candidate? {
@@ -80,6 +96,7 @@ struct LoopSearch {
     guard let (chosen, cost) = cheapest(0..<program.steps.count, below: bytes) else { return nil }
     var result = program
     for candidate in chosen {
+      if candidate.dropsScratch { result.dropScratch(of: candidate.range.lowerBound) }
       guard let rows = candidate.rowsInRound else { continue }
       let number = (result.steps.compactMap(\.loop).max() ?? -1) + 1
       result = WindowLoop(result, candidate.range)?.formed(rowsInRound: rows, number: number) ?? result
@@ -120,6 +137,9 @@ struct LoopCost {
   /// Of a line of a depthwise convolution, whatever its length, and of the weights of one channel.
   private static let line = 40
 
+  /// What a step costs more whose rows are not widened first: so many instructions a product.
+  static func withoutScratch(_ step: Program.Step) -> Int { 7 * Int(step.multiplyAccumulates) }
+
   /// What a convolution or pool of such extents costs besides its work, if a single call makes it.
   static func ofCall(
     _ opcode: Opcode, multiplyAccumulates: Int, height: Int, width: Int, channels: Int, inputBytes: Int
@@ -156,5 +176,23 @@ struct LoopCost {
       default: break
       }
     }
+  }
+}
+
+extension Program {
+  fileprivate mutating func dropScratch(of step: Int) {
+    guard let scratch = steps[step].operands.removeValue(forKey: Operands.scratch) else { return }
+    steps[step].droppedScratch = tensors[scratch].byteCount
+  }
+}
+
+extension Program.Step {
+  /// Scratch only makes it faster: rows of a dense layer or of a convolution of single pixels, widened for weights in pairs.
+  fileprivate func mayDropScratch(in program: Program) -> Bool {
+    guard operands[Operands.scratch] != nil, let weights = operands[Operands.weights],
+      program.tensors[weights].layout == .paired
+    else { return false }
+    if opcode == .fullyConnected { return true }
+    return opcode == .convolution && WindowSweep(self, in: program)?.isPointwise == true
   }
 }

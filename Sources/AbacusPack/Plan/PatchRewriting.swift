@@ -162,7 +162,7 @@ struct PatchRewriting {
 
 extension WindowSweep {
   /// The window of an output pixel is the input pixel.
-  fileprivate var isPointwise: Bool {
+  var isPointwise: Bool {
     window.height == 1 && window.width == 1 && window.strideHeight == 1 && window.strideWidth == 1
       && window.padTop == 0 && window.padLeft == 0 && input.height == output.height && input.width == output.width
   }

@@ -34,7 +34,7 @@ public struct PlanAlternative: Sendable, Encodable {
 }
 
 extension PlannedProgram {
-  /// Patches, loops over rows of images, and outputs that lie over their inputs, in the order of the operators.
+  /// Patches, loops over rows of images, outputs that lie over their inputs, and scratch that is left out, in the order of the operators.
   public var choices: [PlanChoice] {
     let loops = Stages(program).ranges.compactMap(lines)
     let shared = overlapping.map { stage, overlap in
@@ -44,7 +44,10 @@ extension PlannedProgram {
         operators: Array(stage), text: "output over input" + (isDescending ? ", last rows first" : ""),
         savedBytes: min(input.end, output.end) - max(input.offset, output.offset))
     }
-    return (patches + loops + shared).sorted { $0.operators[0] < $1.operators[0] }
+    let slow = program.steps.enumerated().filter { $0.element.droppedScratch > 0 }.map { index, step in
+      PlanChoice(operators: [index], text: "no scratch: slower", savedBytes: step.droppedScratch)
+    }
+    return (patches + loops + shared + slow).sorted { $0.operators[0] < $1.operators[0] }
   }
 
   private var patches: [PlanChoice] {

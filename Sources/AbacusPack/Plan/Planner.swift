@@ -4,6 +4,8 @@ enum Planner {
   private static let freeShare = 200
   /// Plans with patches that are placed beside the one that is taken, to be told.
   private static let mostTold = 6
+  /// Plans that are placed to find the smallest.
+  private static let mostPlaced = 8
 
   /// The plan that is taken, and where patches were looked for, the plans that there are: without patches first, then
   /// with more and more to compute again and less and less memory.
@@ -54,15 +56,21 @@ enum Planner {
   /// The cheapest plan of a program that fits, or else the smallest. What placement adds to the most that is alive at
   /// once is not known before, so several are tried.
   private static func cheapest(_ search: LoopSearch, _ limit: Int) -> PlannedProgram {
-    var smallest: PlannedProgram?
     let possible = search.thresholds.filter { search.cost(of: 0..<search.program.steps.count, below: $0) != nil }
-    for threshold in possible.reversed() where threshold <= limit || threshold == possible.first {
-      guard let choice = search.choice(below: threshold) else { continue }
-      let planned = PlannedProgram(choice.program)
-      if planned.ramBytes <= limit { return planned }
-      if planned.plan.arenaBytes < smallest?.plan.arenaBytes ?? .max { smallest = planned }
+    for threshold in possible.reversed() where threshold <= limit {
+      guard let planned = plan(search, threshold), planned.ramBytes <= limit else { continue }
+      return planned
     }
-    return smallest ?? PlannedProgram(search.program)
+    var smallest = PlannedProgram(search.program)
+    for threshold in possible.prefix(mostPlaced) where threshold < smallest.plan.arenaBytes {
+      guard let planned = plan(search, threshold), planned.plan.arenaBytes < smallest.plan.arenaBytes else { continue }
+      smallest = planned
+    }
+    return smallest
+  }
+
+  private static func plan(_ search: LoopSearch, _ threshold: Int) -> PlannedProgram? {
+    search.choice(below: threshold).map { PlannedProgram($0.program) }
   }
 
   /// Options each of which needs fewer bytes than all before it, the smallest among them.

@@ -87,6 +87,8 @@ public struct Program: Sendable {
     public var unitsDescending: Int?
     /// Set in a stage that runs patch by patch (``PatchRewriting``): the number of the patch.
     public var patch: Int?
+    /// Bytes of scratch that it does without, and is slower for it.
+    public var droppedScratch = 0
     /// Where it comes from in the source model, for messages and reports.
     public var origin: String
 
