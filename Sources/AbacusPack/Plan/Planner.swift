@@ -5,7 +5,7 @@ enum Planner {
   /// Plans with patches that are placed beside the one that is taken, to be told.
   private static let mostTold = 6
   /// Plans that are placed to find the smallest.
-  private static let mostPlaced = 8
+  private static let mostPlaced = 32
 
   /// The plan that is taken, and where patches were looked for, the plans that there are: without patches first, then
   /// with more and more to compute again and less and less memory.
