@@ -35,6 +35,8 @@ struct PatchSearch {
   private static let mostPatches = 24
   /// Candidates that are looked at closely.
   private static let mostOptions = 160
+  /// Part of the fewest bytes known by which others may be above them.
+  private static let slack = 32
   /// Multiply-accumulates that moving a byte costs as much as.
   private static let copiedByte = 4
 
@@ -45,8 +47,8 @@ struct PatchSearch {
     beside = search.leastBytes
   }
 
-  /// Candidates that need fewer bytes than any with fewer multiply-accumulates, and those within the limit that may be
-  /// the cheapest; in the order of what they compute again.
+  /// Candidates that need fewer bytes than any with fewer multiply-accumulates, or little more, and those within the limit
+  /// that may be the cheapest; in the order of what they compute again.
   ///
   /// - Parameter smallest: bytes of the arena without patches.
   func options(below smallest: Int) -> [Option] {
@@ -57,8 +59,10 @@ struct PatchSearch {
     for (index, candidate) in candidates.enumerated() where options.count < Self.mostOptions {
       progress.advance(to: index)
       let mayBeCheapest = candidate.boundBytes <= limit && candidate.cost < cheapest
-      guard candidate.boundBytes < fewest || mayBeCheapest, let option = option(candidate) else { continue }
-      if option.bytes >= fewest && option.cost == nil { continue }
+      // Placement adds more to some than to others.
+      let enough = min(fewest + fewest / Self.slack, smallest)
+      guard candidate.boundBytes < enough || mayBeCheapest, let option = option(candidate) else { continue }
+      if option.bytes >= enough && option.cost == nil { continue }
       options.append(option)
       fewest = min(fewest, option.bytes)
       cheapest = min(cheapest, option.cost ?? .max)

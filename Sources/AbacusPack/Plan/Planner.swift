@@ -3,9 +3,9 @@ enum Planner {
   /// Part of all multiply-accumulates that loops may cost where no memory limit asks for more.
   private static let freeShare = 200
   /// Plans with patches that are placed beside the one that is taken, to be told.
-  private static let mostTold = 6
+  private static let mostTold = 8
   /// Plans that are placed to find the smallest.
-  private static let mostPlaced = 32
+  private static let mostPlaced = 12
 
   /// The plan that is taken, and where patches were looked for, the plans that there are: without patches first, then
   /// with more and more to compute again and less and less memory.
@@ -44,8 +44,8 @@ enum Planner {
       taken = planned
       break
     }
-    let told = smaller(options).map { cheapest(LoopSearch($0.program), 0) }
-    let alternatives = [whole] + told.filter { $0.plan.arenaBytes < whole.plan.arenaBytes }
+    let told = smallest(options, below: whole.plan.arenaBytes)
+    let alternatives = [whole] + told
     // Placement may need less than was estimated.
     if let taken = taken ?? told.first(where: { $0.ramBytes <= limit }) { return Result(taken: taken, alternatives: alternatives) }
     let smallest = alternatives.map(\.ramBytes).min() ?? whole.ramBytes
@@ -73,15 +73,17 @@ enum Planner {
     search.choice(below: threshold).map { PlannedProgram($0.program) }
   }
 
-  /// Options each of which needs fewer bytes than all before it, the smallest among them.
-  private static func smaller(_ options: [PatchSearch.Option]) -> [PatchSearch.Option] {
-    var fewest = Int.max
-    var result: [PatchSearch.Option] = []
-    for option in options where option.bytes < fewest {
-      fewest = option.bytes
-      result.append(option)
+  /// Plans of the options with the fewest bytes, each of which needs fewer than all that compute less again.
+  private static func smallest(_ options: [PatchSearch.Option], below bytes: Int) -> [PlannedProgram] {
+    let fewest = options.indices.sorted { (options[$0].bytes, $0) < (options[$1].bytes, $1) }.prefix(mostTold)
+    var (plans, least) = ([PlannedProgram](), bytes)
+    for index in fewest.sorted() {
+      let planned = cheapest(LoopSearch(options[index].program), 0)
+      if planned.plan.arenaBytes >= least { continue }
+      least = planned.plan.arenaBytes
+      plans.append(planned)
     }
-    return result.suffix(mostTold)
+    return plans
   }
 }
 
