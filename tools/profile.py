@@ -18,7 +18,7 @@ import tempfile
 import time
 
 EMULATORS = ["qemu-system-arm", "qemu-system-riscv32", "qemu-system-aarch64"]
-TOP = 16
+TOP = 40
 # The field of a block's flags that says how many instructions QEMU executes of it; 0 for all.
 COUNT_MASK = 0x1FF
 

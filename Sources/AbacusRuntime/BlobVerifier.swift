@@ -70,12 +70,26 @@ struct BlobVerifier {
     try require(blob.section(.parameters).bytes % 4 == 0 && blob.section(.reserved).bytes == 0)
   }
 
+  @_optimize(size)
   private func verifyPlanChecksum() throws(Status) {
     var checksum = PlanChecksum()
-    for index in 0..<HeaderRecord.checkedBytes / 4 { checksum.add(blob.word(index)) }
     let constants = Int(truncatingIfNeeded: blob.section(.constants).offset)
-    for index in HeaderRecord.bytes / 4..<constants / 4 { checksum.add(blob.word(index)) }
+    add(0, HeaderRecord.checkedBytes / 8, to: &checksum)
+    add(HeaderRecord.bytes / 8, constants / 8, to: &checksum)
     try require(checksum.value == blob.header.planChecksum)
+  }
+
+  /// Adds pairs of words; both parts of the plan have an even number.
+  @inline(never)
+  private func add(_ first: Int, _ end: Int, to checksum: inout PlanChecksum) {
+    var sum = checksum
+    var index = first &* 2
+    while index < end &* 2 {
+      sum.add(blob.word(index))
+      sum.add(blob.word(index &+ 1))
+      index = index &+ 2
+    }
+    checksum = sum
   }
 
   /// CRC-32 of the whole content, both checksums left out.
@@ -98,64 +112,84 @@ struct BlobVerifier {
     }
   }
 
+  @inline(never)
   @_optimize(size)
-  private func verify(_ tensor: TensorRecord) throws(Status) {
-    guard let type = ElementType(rawValue: tensor.elementType),
-      let placement = Placement(rawValue: tensor.placement)
-    else { throw .corrupt }
-    try require(tensor.rank <= UInt8(Limits.maximumRank))
-    try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
-    try require(tensor.byteCount <= Limits.maximumTensorBytes)
-    let whole = try storedBytes(tensor, type)
+  private func verify(_ tensor: Tensor) throws(Status) {
+    try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
+    try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
+    // 0, 0, 1, 2 for the types 1 to 4.
+    let shift = UInt32(max(tensor.elementType, 2) &- 2)
+    let elements = try storedElements(tensor)
+    try require(elements >= 1 && elements <= Limits.maximumTensorBytes &>> shift)
+    let whole = elements &<< shift
     if tensor.flags == 0 {
       try require(tensor.byteCount == whole)
     } else {
       // How many rows each operator needs of it, the operator's own check compares.
       try require(tensor.flags <= TensorRecord.Flags.lines)
-      try require(placement == .arena && tensor.layout == Layout.plain.rawValue)
+      try require(tensor.placement == Placement.arena.rawValue && tensor.layout == Layout.plain.rawValue)
       try require(tensor.byteCount <= whole)
     }
+    let isConstant = tensor.placement == Placement.constant.rawValue
+    let limit = isConstant ? blob.section(.constants).bytes : blob.header.arenaBytes
     try require(tensor.offset % Limits.tensorAlignment == 0)
-    let limit =
-      placement == .constant ? blob.section(.constants).bytes : blob.header.arenaBytes
-    try require(tensor.offset <= limit && tensor.byteCount <= limit - tensor.offset)
-    if placement == .state && tensor.auxiliary != TensorRecord.none {
-      try verifyInitialValue(of: tensor)
-    }
+    try require(tensor.offset <= limit && tensor.byteCount <= limit &- tensor.offset)
+    if isConstant || tensor.placement == Placement.arena.rawValue { return }
+    try require(tensor.placement == Placement.state.rawValue)
+    if tensor.auxiliary != TensorRecord.none { try verifyInitialValue(of: tensor) }
   }
 
-  /// Bytes that shape, type and layout imply. Everything stays below 2^30, so nothing wraps.
-  private func storedBytes(_ tensor: TensorRecord, _ type: ElementType) throws(Status) -> UInt32 {
-    guard let layout = Layout(rawValue: tensor.layout) else { throw .corrupt }
-    switch layout {
-    case .plain:
+  /// Elements that extents and layout imply, padding included. All high words of products are 0 where this is no more
+  /// than the limit.
+  @inline(__always)
+  private func storedElements(_ tensor: Tensor) throws(Status) -> UInt32 {
+    let rank = Int(tensor.rank)
+    try require(rank <= Limits.maximumRank)
+    var high: UInt32 = 0
+    var columns: UInt32 = 1
+    for dimension in 1..<Limits.maximumRank {
+      let extent = tensor.dims[dimension]
+      if extent == 1 { continue }
+      try require(dimension < rank)
+      columns = multiply(columns, extent, &high)
+    }
+    var rows = tensor.dims[0]
+    try require(rank > 0 || rows == 1)
+    if tensor.layout == Layout.plain.rawValue {
       try require(tensor.blockRows == 1 || tensor.flags == TensorRecord.Flags.lines)
       try require(tensor.blockColumns == 1)
-    case .blocked, .paired:
-      try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
-      if layout == .paired {
-        try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
-      }
-    case .twoOfFour, .blockSparse:
-      throw .unsupportedOperator
+    } else {
+      try verifyBlocks(of: tensor)
+      try require(high == 0)
+      rows = try roundUp(rows, UInt32(tensor.blockRows))
+      columns = try roundUp(columns, UInt32(tensor.blockColumns))
     }
-    try require(tensor.dims[0] >= 1)
-    var elements = layout == .plain ? tensor.dims[0] : try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
-    try require(elements <= Limits.maximumTensorBytes && (tensor.rank > 0 || elements == 1))
-    for dimension in 1..<Limits.maximumRank where tensor.dims[dimension] != 1 {
-      try require(dimension < Int(tensor.rank) && tensor.dims[dimension] >= 1)
-      elements = try product(elements, tensor.dims[dimension])
-    }
-    if layout != .plain {
-      let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
-      elements = try product(rows, try roundUp(elements / rows, UInt32(tensor.blockColumns)))
-    }
-    if type == .int4 || type == .int2 { return try product(elements, type.bits) / 8 }
-    return try product(elements, type.bits / 8)
+    let elements = multiply(rows, columns, &high)
+    try require(high == 0)
+    return elements
+  }
+
+  @inline(__always)
+  private func multiply(_ a: UInt32, _ b: UInt32, _ high: inout UInt32) -> UInt32 {
+    let product = a.multipliedFullWidth(by: b)
+    high |= product.high
+    return product.low
+  }
+
+  @inline(never)
+  @_optimize(size)
+  private func verifyBlocks(of tensor: Tensor) throws(Status) {
+    try require(tensor.layout <= Layout.paired.rawValue)
+    try require(
+      tensor.layout == Layout.blocked.rawValue || tensor.layout == Layout.paired.rawValue, .unsupportedOperator)
+    try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
+    try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
+    if tensor.layout == Layout.blocked.rawValue { return }
+    try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
   }
 
   @_optimize(size)
-  private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
+  private func verifyInitialValue(of tensor: Tensor) throws(Status) {
     try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
     let initial = blob.tensor(Int(tensor.auxiliary))
     try require(initial.placement == Placement.constant.rawValue)
@@ -208,31 +242,38 @@ struct BlobVerifier {
 
   @_optimize(size)
   private func verifyOperators() throws(Status) {
-    let parameters = blob.section(.parameters)
     var unitsInRound = UInt32(1)
+    var continues = continuesLoop(0)
+    try require(!continues)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
-      let record = unsafe blob.operatorRecord(index).pointee
-      try require(record.flags <= OperatorRecord.Flags.descends)
-      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
-      try require(index > 0 || !continuesLoop(index))
-      try require(isInLoop ? record.flags != OperatorRecord.Flags.descends : record.delay == 0)
-      try require(hasForms(record.opcode) || record.variant == 0, .unsupportedOperator)
-      try require(record.units >= 1 && record.unitsPerStep >= 1)
-      try require(record.units <= Limits.maximumTensorBytes)
-      try require(record.unitsPerStep <= Limits.maximumTensorBytes)
-      try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
-      unitsInRound = max(continuesLoop(index) ? unitsInRound : 1, record.unitsPerStep)
-      if isInLoop { try verifyRounds(record, unitsInRound: unitsInRound, isLast: !continuesLoop(index + 1)) }
-      let tensorCount = blob.header.tensorCount
-      for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
-        try require(UInt32(record.operands[slot]) < tensorCount)
-        // An operator outside of loops makes all its units at once, for which a block has no room.
-        try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
+      let goesOn = continuesLoop(index &+ 1)
+      var call = unsafe blob.kernelCall(index, arena: nil)
+      let operation = unsafe Invocation(&call)
+      try verify(operation, isInLoop: continues || goesOn)
+      if continues || goesOn {
+        unitsInRound = max(continues ? unitsInRound : 1, operation.record.unitsPerStep)
+        try verifyRounds(operation, unitsInRound: unitsInRound, isLast: !goesOn)
       }
-      let status = unsafe withUnsafePointer(to: kernelCall(index)) { call in
-        unsafe abacus_dispatch_check(UInt32(record.opcode), call)
-      }
+      let status = unsafe abacus_dispatch_check(UInt32(operation.record.opcode), &call)
       if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
+      continues = goesOn
+    }
+  }
+
+  /// What holds for every operator.
+  @inline(__always)
+  private func verify(_ operation: Invocation, isInLoop: Bool) throws(Status) {
+    try require(operation.record.flags <= OperatorRecord.Flags.descends)
+    try require(hasForms(operation.record.opcode) || operation.record.variant == 0, .unsupportedOperator)
+    try require(operation.record.units &- 1 < Limits.maximumTensorBytes)
+    try require(operation.record.unitsPerStep &- 1 < Limits.maximumTensorBytes)
+    try require(operation.record.parameterOffset <= blob.section(.parameters).bytes)
+    try require(operation.record.parameterOffset % 4 == 0)
+    try require(isInLoop || operation.record.delay == 0)
+    for slot in 0..<Limits.maximumOperands where operation.has(slot) {
+      try require(UInt32(operation.record.operands[slot]) < blob.header.tensorCount)
+      // An operator outside of loops makes all its units at once, for which a block has no room.
+      try require(isInLoop || operation.tensor(slot).flags == 0)
     }
   }
 
@@ -244,11 +285,14 @@ struct BlobVerifier {
   /// No unit of any round wraps; the last operator of a loop says how many rounds there are.
   ///
   /// - Parameter unitsInRound: most units that an operator of the loop, up to this one, makes in a round.
+  @inline(never)
   @_optimize(size)
-  private func verifyRounds(_ record: OperatorRecord, unitsInRound: UInt32, isLast: Bool) throws(Status) {
-    try require(record.delay <= Limits.maximumDelay)
-    let end = try sum(record.units, record.delay)
-    if isLast { _ = try product(end / record.unitsPerStep + 2, unitsInRound) }
+  private func verifyRounds(_ operation: Invocation, unitsInRound: UInt32, isLast: Bool) throws(Status) {
+    let (delay, unitsPerStep) = (operation.record.delay, operation.record.unitsPerStep)
+    try require(operation.record.flags != OperatorRecord.Flags.descends)
+    try require(delay <= Limits.maximumDelay)
+    let end = try sum(operation.record.units, delay)
+    if isLast { _ = try product(end / unitsPerStep + 2, unitsInRound) }
   }
 
   /// True where the operator's own check looks at the variant.
@@ -257,11 +301,6 @@ struct BlobVerifier {
     case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide: true
     default: false
     }
-  }
-
-  /// A call without an arena, for the checks.
-  private func kernelCall(_ index: Int) -> abacus_kernel_call {
-    unsafe blob.kernelCall(index, arena: nil)
   }
 }
 

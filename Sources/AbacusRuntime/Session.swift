@@ -139,7 +139,7 @@ struct Session {
     }
   }
 
-  private func initialize(_ tensor: TensorRecord) {
+  private func initialize(_ tensor: Tensor) {
     let count = Int(truncatingIfNeeded: tensor.byteCount)
     let target = unsafe arena + Int(truncatingIfNeeded: tensor.offset)
     if tensor.auxiliary != TensorRecord.none {

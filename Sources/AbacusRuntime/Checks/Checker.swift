@@ -18,7 +18,7 @@ struct Checker {
 
   /// An operand that must be there, of one type.
   @_optimize(size)
-  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> TensorRecord {
+  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> Tensor {
     try require(call.has(slot))
     let tensor = call.tensor(slot)
     try require(tensor.elementType == type.rawValue, .unsupportedOperator)
@@ -27,7 +27,7 @@ struct Checker {
 
   /// A run-time input or plain constant, all of it there.
   @_optimize(size)
-  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try rows(slot, type)
     try require(tensor.flags == 0)
     return tensor
@@ -36,7 +36,7 @@ struct Checker {
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share: it may
   /// be a block of rows.
   @_optimize(size)
-  func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try tensor(slot, type)
     try require(tensor.layout == Layout.plain.rawValue)
     if tensor.flags != 0 {
@@ -52,7 +52,7 @@ struct Checker {
   /// An image, or lines of one, of which a unit reads or writes one row.
   @inline(__always)
   @_optimize(size)
-  func image(_ slot: Int) throws(Status) -> TensorRecord {
+  func image(_ slot: Int) throws(Status) -> Tensor {
     try lines(slot, stride: 1, padding: 0, reach: 1)
     let tensor = call.tensor(slot)
     try require(tensor.flags == 0 || call.record.units == tensor.dims[1])
@@ -62,7 +62,7 @@ struct Checker {
   /// An image, or lines of one, that a window slides over.
   @inline(__always)
   @_optimize(size)
-  func image(_ slot: Int, under window: Window) throws(Status) -> TensorRecord {
+  func image(_ slot: Int, under window: Window) throws(Status) -> Tensor {
     let limit = Limits.maximumWindowParameter
     try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
     let reach = (window.height - 1) * window.dilationHeight + 1
@@ -92,7 +92,7 @@ struct Checker {
   /// An image, or lines of one, that a unit writes one row of.
   @inline(__always)
   @_optimize(size)
-  func outputImage() throws(Status) -> TensorRecord {
+  func outputImage() throws(Status) -> Tensor {
     let tensor = try image(Operands.output)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -100,14 +100,14 @@ struct Checker {
 
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share.
   @_optimize(size)
-  func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     try require(call.has(slot))
     return call.tensor(slot).flags == TensorRecord.Flags.lines && type == .int8 ? try image(slot) : try rows(slot, type)
   }
 
   /// A tensor in the arena of which a unit writes its share.
   @_optimize(size)
-  func outputShares(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func outputShares(_ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try shares(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -128,7 +128,7 @@ struct Checker {
 
   /// A tensor in the arena, all of it there.
   @_optimize(size)
-  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try input(slot, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -136,7 +136,7 @@ struct Checker {
 
   /// A tensor in the arena that may be a block of rows.
   @_optimize(size)
-  func outputRows(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func outputRows(_ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try rows(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -172,7 +172,7 @@ struct Checker {
   /// - Parameter bytes: so many for rows of `depth` elements.
   @_optimize(size)
   func pairedScratch(
-    _ weights: TensorRecord, depth: UInt32, _ bytes: (UInt32) -> UInt32
+    _ weights: Tensor, depth: UInt32, _ bytes: (UInt32) -> UInt32
   ) throws(Status) {
     guard weights.layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
     try require(depth <= PairedLayout.maximumDepth)
@@ -183,7 +183,7 @@ struct Checker {
   /// Scratch of a depthwise convolution, where there is some, holds the lines that the kernel takes for
   /// granted.
   @_optimize(size)
-  func lineScratch(_ window: Window, _ output: TensorRecord) throws(Status) {
+  func lineScratch(_ window: Window, _ output: Tensor) throws(Status) {
     let (height, width) = (output.dims[1], output.dims[2])
     guard call.has(Operands.scratch), DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
     else { return }
@@ -192,7 +192,7 @@ struct Checker {
     try require(elements(scratch) >= bytes)
   }
 
-  func elements(_ tensor: TensorRecord) -> UInt32 {
+  func elements(_ tensor: Tensor) -> UInt32 {
     UInt32(truncatingIfNeeded: tensor.elementCount)
   }
 
@@ -265,7 +265,7 @@ struct Checker {
 
   /// Bounds of a sliding window, so that no row or column index can wrap.
   @_optimize(size)
-  func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
+  func window(_ window: Window, input: Tensor, output: Tensor) throws(Status) {
     let limit = Limits.maximumWindowParameter
     try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
     try require(window.height >= 1 && window.width >= 1)

@@ -16,7 +16,7 @@ struct WindowGeometry {
   let outputHeight: Int
   let outputWidth: Int
 
-  init(_ window: Window, input: TensorRecord, output: TensorRecord) {
+  init(_ window: Window, input: Tensor, output: Tensor) {
     height = Int(truncatingIfNeeded: window.height)
     width = Int(truncatingIfNeeded: window.width)
     strideHeight = Int(truncatingIfNeeded: window.strideHeight)
