@@ -115,6 +115,8 @@ struct BlobVerifier {
   @inline(never)
   @_optimize(size)
   private func verify(_ tensor: Tensor) throws(Status) {
+    // How many bytes there must be, the operators that take codes know.
+    if tensor.layout == Layout.codes.rawValue { return try verifyCodes(tensor) }
     try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
     try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
     // 0, 0, 1, 2 for the types 1 to 4.
@@ -137,6 +139,14 @@ struct BlobVerifier {
     if isConstant || tensor.placement == Placement.arena.rawValue { return }
     try require(tensor.placement == Placement.state.rawValue)
     if tensor.auxiliary != TensorRecord.none { try verifyInitialValue(of: tensor) }
+  }
+
+  @_optimize(size)
+  private func verifyCodes(_ tensor: Tensor) throws(Status) {
+    try require(tensor.placement == Placement.constant.rawValue && tensor.flags == 0)
+    try require(tensor.rank <= UInt8(Limits.maximumRank) && tensor.offset % Limits.tensorAlignment == 0)
+    let limit = blob.section(.constants).bytes
+    try require(tensor.offset <= limit && tensor.byteCount <= limit &- tensor.offset)
   }
 
   /// Elements that extents and layout imply, padding included. All high words of products are 0 where this is no more
@@ -298,7 +308,7 @@ struct BlobVerifier {
   /// True where the operator's own check looks at the variant.
   private func hasForms(_ opcode: UInt8) -> Bool {
     switch Opcode(rawValue: opcode) {
-    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide: true
+    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide, .codedProject: true
     default: false
     }
   }

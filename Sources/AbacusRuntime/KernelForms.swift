@@ -30,6 +30,7 @@ private func kernelForm(_ opcode: Opcode?, _ call: UnsafePointer<abacus_kernel_c
   case .normalize: unsafe normalizeForm(call)
   case .activation: unsafe activationForm(call)
   case .copy: unsafe copyForm(call)
+  case .codedProject: unsafe codedProjectForm(call)
   default: 0
   }
 }

@@ -25,6 +25,7 @@ public struct NeededKernel: Equatable, Sendable {
     .normalize: ["int8_int8", "int8_int16", "int16_int8", "int16_int16", "paper_int8", "paper_int16"],
     .activation: ["plain", "curve", "paper"],
     .copy: ["int8", "int16", "int32"],
+    .codedProject: ["int8", "int16"],
   ]
 
   /// What people read.

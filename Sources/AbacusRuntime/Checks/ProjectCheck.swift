@@ -8,6 +8,15 @@ public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
 
 @_optimize(size)
 private func demandsOfProject(_ check: Checker) throws(Status) {
+  try demandsOfRows(check)
+  let weights = try check.tensor(Operands.weights, .int8)
+  let rows = check.call.record.units
+  try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
+}
+
+/// What weights of all kinds have in common: rows, channels, outputs and residuals that go together.
+@_optimize(size)
+func demandsOfRows(_ check: Checker) throws(Status) {
   let p = try check.parameters(ProjectParameters.self)
   guard let variant = ProjectVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator
@@ -21,14 +30,14 @@ private func demandsOfProject(_ check: Checker) throws(Status) {
   try check.stage(p.stage, types.output)
   let input = try check.rows(Operands.input, types.input)
   let output = try check.outputRows(types.output)
-  let weights = try check.tensor(Operands.weights, .int8)
+  try require(check.call.has(Operands.weights))
+  let weights = check.call.tensor(Operands.weights)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
   let rows = check.elements(input) / weights.dims[1]
   try require(try product(rows, weights.dims[1]) == check.elements(input))
   try require(try product(rows, weights.dims[0]) == check.elements(output))
   try check.channels(weights.dims[0])
   try check.units(rows)
-  try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
   if variant == .plain { return }
 
   let type = try check.type(Operands.second, oneOf: .int8, .int16)

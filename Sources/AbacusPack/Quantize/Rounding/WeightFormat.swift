@@ -1,7 +1,7 @@
 /// How the weights of a matrix product are stored: how many bits, on which grid, with which scales.
 public struct WeightFormat: Sendable, Hashable {
   /// The values that a code stands for, in units of its scale.
-  public enum Grid: String, Sendable {
+  public enum Grid: String, Sendable, CaseIterable {
     /// The integers from -(2^(bits - 1) - 1) to 2^(bits - 1) - 1.
     case symmetric
     /// The odd integers from -(2^bits - 1) to 2^bits - 1, in units of half a step: no code is wasted, and none is 0.
@@ -26,6 +26,11 @@ public struct WeightFormat: Sendable, Hashable {
 
   /// int8, one scale a channel: what all operators take.
   public static let int8 = WeightFormat(bits: 8, grid: .symmetric)
+
+  /// The same with one scale a channel; a zero point is for groups only.
+  var withoutGroups: WeightFormat {
+    WeightFormat(bits: bits, grid: grid == .offset ? (bits == 2 ? .odd : .symmetric) : grid)
+  }
 
   /// The values of all codes, ascending.
   var levels: [Int] {
