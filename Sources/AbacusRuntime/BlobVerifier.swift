@@ -115,7 +115,6 @@ struct BlobVerifier {
   @inline(never)
   @_optimize(size)
   private func verify(_ tensor: Tensor) throws(Status) {
-    // How many bytes there must be, the operators that take codes know.
     if tensor.layout == Layout.codes.rawValue { return try verifyCodes(tensor) }
     try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
     try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
@@ -141,8 +140,10 @@ struct BlobVerifier {
     if tensor.auxiliary != TensorRecord.none { try verifyInitialValue(of: tensor) }
   }
 
+  /// How many bytes there must be, the operators that take codes know; all others refuse the type.
   @_optimize(size)
   private func verifyCodes(_ tensor: Tensor) throws(Status) {
+    try require(tensor.elementType == ElementType.int4.rawValue || tensor.elementType == ElementType.int2.rawValue)
     try require(tensor.placement == Placement.constant.rawValue && tensor.flags == 0)
     try require(tensor.rank <= UInt8(Limits.maximumRank) && tensor.offset % Limits.tensorAlignment == 0)
     let limit = blob.section(.constants).bytes

@@ -8,8 +8,8 @@ public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
 
 @_optimize(size)
 private func demandsOfProject(_ check: Checker) throws(Status) {
-  try demandsOfRows(check)
   let weights = try check.tensor(Operands.weights, .int8)
+  try demandsOfRows(check)
   let rows = check.call.record.units
   try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
 }
