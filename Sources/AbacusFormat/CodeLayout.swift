@@ -24,6 +24,16 @@ public enum CodeLayout {
     (channels &+ 1) / 2 &* 8 &* words(depth: depth, type)
   }
 
+  /// Elements to which cores with SMLAD pad the rows that they widen in scratch: a whole number of words of codes.
+  public static let granule = 16
+
+  /// Bytes of scratch for rows that are widened to 16 bits, and a sum of each group: for three rows, or for one where there
+  /// are fewer than three.
+  @inline(__always)
+  public static func widenedBytes(depth: Int, groups: Int, rows: Int) -> Int {
+    ((depth &+ granule &- 1) / granule &* granule &* 2 &+ groups &* 4) &* (rows < 3 ? 1 : 3)
+  }
+
   /// Place of the lowest bit of code `index` in its word.
   @inline(__always)
   public static func shift(_ index: Int, _ type: ElementType) -> Int {

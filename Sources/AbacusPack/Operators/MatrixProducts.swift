@@ -183,8 +183,12 @@ extension Lowering {
       folded, depth: depth, takesPairs: PairedLayout.takes(stage, weightZeroPoint: folded.zeroPoint))
   }
 
-  /// Scratch for rows that are widened for weights in pairs.
+  /// Scratch for rows that are widened for weights in pairs or of few bits.
   func addScratch(for layout: WeightLayout, depth: Int, rows: Int, to step: inout Program.Step) {
+    if case .codes(let rounded) = layout, options.pairsChannels, rounded.channels % 2 == 0 {
+      step.operands[Operands.scratch] = addScratch(
+        bytes: CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: rows), origin: step.origin)
+    }
     guard case .paired = layout else { return }
     step.operands[Operands.scratch] = addScratch(
       bytes: Int(PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))), origin: step.origin)
@@ -335,6 +339,11 @@ extension Lowering {
           // Some windows that are gathered, or the lines under a row of windows with their padding.
           let columns = (output.shape[2] - 1) * window.strides[1] + (window.size[1] - 1) * window.dilations[1] + 1
           bytes = max(QuadLayout.windows / 2 * bytes, window.size[0] * columns * input.shape[3])
+        }
+        if case .codes(let rounded) = layout {
+          let patch = (depth + 3) & ~3
+          let widened = CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: 3)
+          bytes = options.pairsChannels && channels % 2 == 0 ? widened + patch : patch
         }
         if case .paired = layout {
           bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))

@@ -10,6 +10,8 @@ public func checkCodedProject(_ call: UnsafePointer<abacus_kernel_call>) -> abac
 private func demandsOfCodedProject(_ check: Checker) throws(Status) {
   try demandsOfRows(check)
   try check.codes(depth: check.call.tensor(Operands.weights).dims[1])
+  // As much as the loops for widened rows need, or they leave it alone.
+  if check.call.has(Operands.scratch) { _ = try check.output(Operands.scratch) }
 }
 
 @c(abacus_check_coded_convolution)

@@ -22,7 +22,8 @@ import Testing
     for (index, shape) in [(1, 16, 2), (2, 7, 3), (3, 33, 4), (5, 130, 2), (4, 256, 5)].enumerated() {
       program.addCodedProjection(
         format, rows: shape.0, depth: shape.1, channels: shape.2, input: [.int8, .int16][index % 2],
-        output: [ElementType.int8, .int16, .int16][index % 3], variant: index == 4 ? .residual : .plain, &random)
+        output: [ElementType.int8, .int16, .int16][index % 3], variant: index == 4 ? .residual : .plain,
+        hasScratch: index != 1, &random)
     }
     return program
   }
@@ -31,8 +32,9 @@ import Testing
   static let convolutions = formats.enumerated().map { index, format in
     var random = RandomCodes(seed: UInt64(100 + index))
     var program = GoldenProgram("convolutions: \(format)")
-    for (size, channels) in [([1, 1], (20, 3)), ([3, 3], (4, 4)), ([2, 3], (5, 2)), ([3, 1], (12, 5))] {
-      program.addCodedConvolution(format, size: size, inputs: channels.0, channels: channels.1, &random)
+    for (size, channels) in [([1, 1], (20, 4)), ([3, 3], (4, 4)), ([2, 3], (5, 2)), ([3, 1], (12, 5))] {
+      program.addCodedConvolution(
+        format, size: size, inputs: channels.0, channels: channels.1, hasScratch: size != [3, 3], &random)
     }
     return program
   }
@@ -179,7 +181,7 @@ extension GoldenProgram {
   @discardableResult
   mutating func addCodedProjection(
     _ format: WeightFormat, rows: Int, depth: Int, channels count: Int, input: ElementType, output: ElementType,
-    variant: ProjectVariant, bias: Int = 100_000, _ random: inout RandomCodes
+    variant: ProjectVariant, bias: Int = 100_000, hasScratch: Bool = false, _ random: inout RandomCodes
   ) -> RoundedWeights {
     // Sums with int16 have no room for scales of groups.
     let format = input == .int16 ? format.withoutGroups : format
@@ -200,13 +202,18 @@ extension GoldenProgram {
     operands[Operands.input] = self.input([rows, depth], input, x)
     operands[Operands.output] = self.output([rows, count], output, wanted, "\(rows) x \(depth) x \(count), \(input) to \(output)")
     operands[Operands.channels] = words([count, 2], constants.flatMap { [$0.bias, $0.multiplier] })
+    if hasScratch {
+      let bytes = CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: rows)
+      operands[Operands.scratch] = hand.scratch([bytes], .int8)
+    }
     step(.codedProject, variant: variant.rawValue, operands, p, units: rows)
     return rounded
   }
 
   /// A convolution of an image of 5 x 6, stride 1 x 2, a column of padding on the left and a row above.
   mutating func addCodedConvolution(
-    _ format: WeightFormat, size: [Int], inputs: Int, channels count: Int, _ random: inout RandomCodes
+    _ format: WeightFormat, size: [Int], inputs: Int, channels count: Int, hasScratch: Bool = false,
+    _ random: inout RandomCodes
   ) {
     let depth = size[0] * size[1] * inputs
     let rounded = RoundedWeights.random(format, channels: count, depth: depth, &random)
@@ -230,7 +237,9 @@ extension GoldenProgram {
     operands[Operands.input] = input([1, 5, 6, inputs], .int8, image)
     operands[Operands.output] = output([1, height, width, count], .int8, wanted, "\(size), \(inputs) to \(count)")
     operands[Operands.channels] = words([count, 2], constants.flatMap { [$0.bias, $0.multiplier] })
-    operands[Operands.scratch] = hand.scratch([(depth + 3) & ~3], .int8)
+    let patch = (depth + 3) & ~3
+    let widened = CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: 3)
+    operands[Operands.scratch] = hand.scratch([hasScratch ? widened + patch : patch], .int8)
     let window = Window(
       height: UInt32(size[0]), width: UInt32(size[1]), strideHeight: 1, strideWidth: 2, dilationHeight: 1,
       dilationWidth: 1, padTop: 1, padLeft: 1)

@@ -53,6 +53,9 @@ import Testing
       $0.elementType = ElementType.uint8.rawValue
     },
     .operand(.codedProject, Operands.groupZeros, "scales in the arena") { $0.placement = Placement.arena.rawValue },
+    .operand(.codedProject, Operands.scratch, "scratch in the blob") {
+      ($0.placement, $0.offset) = (Placement.constant.rawValue, 0)
+    },
     Refusal("variant", .unsupportedOperator) { editor in
       editor.step(editor.first(.codedProject)) { $0.variant = 3 }
     },

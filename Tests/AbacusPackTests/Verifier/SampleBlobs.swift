@@ -79,7 +79,7 @@ enum SampleBlobs {
     var program = GoldenProgram("codes")
     program.addCodedProjection(
       WeightFormat(bits: 2, grid: .offset, groupSize: 16), rows: 2, depth: 36, channels: 3, input: .int8, output: .int16,
-      variant: .residual, &random)
+      variant: .residual, hasScratch: true, &random)
     program.addCodedConvolution(
       WeightFormat(bits: 4, grid: .symmetric), size: [2, 3], inputs: 5, channels: 2, &random)
     let planned = PlannedProgram(program.hand.program)

@@ -11,10 +11,17 @@ public func runCodedConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
   let geometry = WindowGeometry(parameters.window, input: call.tensor(Operands.input), output: output)
   let depth = geometry.height &* geometry.width &* geometry.channels
   let weights = CodedWeights(call, depth: depth)
+  let channels = output.extent(3)
+  #if ABACUS_DSP
+  if PairedLayout.takes(parameters.stage, weightZeroPoint: 0),
+    let product = CodedProduct(call, weights, channels: channels, rows: 3, staging: (depth &+ 3) & ~3)
+  {
+    return convolveWidened(call, parameters, geometry, product)
+  }
+  #endif
   let stage = ChannelStage(call, parameters.stage)
   let input: Elements<Int8> = call.elements(Operands.input)
   let scratch: MutableElements<Int8> = call.mutableElements(Operands.scratch)
-  let channels = output.extent(3)
   var target: MutableElements<Int8> = call.mutableElements(Operands.output)
   target = target.dropping(call.units.lowerBound &* geometry.outputWidth &* channels)
   for unit in call.units {
@@ -28,6 +35,33 @@ public func runCodedConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
     }
   }
 }
+
+#if ABACUS_DSP
+/// Three pixels at a time. Patches are gathered behind the rows that they are widened to.
+private func convolveWidened(
+  _ call: Invocation, _ parameters: ConvolutionParameters, _ geometry: WindowGeometry, _ product: CodedProduct
+) {
+  let input: Elements<Int8> = call.elements(Operands.input)
+  let scratch: MutableElements<Int8> = call.mutableElements(Operands.scratch)
+  let patch = scratch.dropping(product.bytes)
+  var sink = RowSink<Int8>(call, parameters.stage, channelCount: product.channelCount)
+  var pixel = call.units.lowerBound &* geometry.outputWidth
+  let end = call.units.upperBound &* geometry.outputWidth
+  while pixel < end {
+    let count = min(3, end &- pixel)
+    for lane in 0..<count {
+      let (unit, x) = ((pixel &+ lane) / geometry.outputWidth, (pixel &+ lane) % geometry.outputWidth)
+      geometry.gather(
+        input.dropping(unit / geometry.outputHeight &* geometry.imageElements), y: unit % geometry.outputHeight, x: x, 0,
+        geometry.channels, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), into: patch)
+      product.set(lane, patch.readOnly)
+    }
+    sink.move(to: pixel, rows: count)
+    product.multiply(to: sink)
+    pixel = pixel &+ count
+  }
+}
+#endif
 
 /// What becomes of the accumulator of each channel.
 private struct ChannelStage {

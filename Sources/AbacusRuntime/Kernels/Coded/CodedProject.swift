@@ -29,10 +29,23 @@ public func codedProjectInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe projectCoded(Invocation(call), Int16.self)
 }
 
-private func projectCoded<Source: ProductElement>(_ call: Invocation, _: Source.Type) {
+#if ABACUS_DSP
+private typealias CodedSource = ProductElement & WidenedElement
+#else
+private typealias CodedSource = ProductElement
+#endif
+
+private func projectCoded<Source: CodedSource>(_ call: Invocation, _: Source.Type) {
   let record = call.tensor(Operands.weights)
   let depth = record.extent(1)
   let weights = CodedWeights(call, depth: depth)
+  #if ABACUS_DSP
+  if let product = CodedProduct(call, weights, channels: record.extent(0), rows: Int(call.record.units)),
+    let rows = CodedSinks(call)
+  {
+    return rows.multiply(product, Source.self)
+  }
+  #endif
   let projection = Projection(call, channelCount: record.extent(0))
   let input: Elements<Source> = call.elements(Operands.input)
   var source = input.dropping((call.units.lowerBound &- call.origin(Operands.input)) &* depth)

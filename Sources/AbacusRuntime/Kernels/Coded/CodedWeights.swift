@@ -3,22 +3,22 @@ import AbacusFormat
 /// Weights [N, K] of 4 or 2 bits (``CodeLayout``).
 struct CodedWeights {
   /// [pair of channels][word][channel of the pair]
-  private let words: Elements<UInt32>
+  let words: Elements<UInt32>
   let depth: Int
-  private let type: ElementType
+  let type: ElementType
   private let perWord: Int
   /// Words of a pair of channels.
-  private let pairStride: Int
+  let pairStride: Int
   /// A field stands for `factor * field + offset`.
-  private let factor: Int32
-  private let offset: Int32
+  let factor: Int32
+  let offset: Int32
   /// Elements that share a scale; the depth where there are no groups.
-  private let groupSize: Int
-  private let groups: Int
-  private let hasGroups: Bool
-  private let hasZeros: Bool
-  private let scales: Elements<UInt8>
-  private let zeros: Elements<Int8>
+  let groupSize: Int
+  let groups: Int
+  let hasGroups: Bool
+  let hasZeros: Bool
+  let scales: Elements<UInt8>
+  let zeros: Elements<Int8>
 
   init(_ call: Invocation, depth: Int) {
     let record = call.tensor(Operands.weights)
