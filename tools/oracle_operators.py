@@ -23,7 +23,7 @@ from oracle_arithmetic import (
     square_root,
     weighted_sum,
 )
-from oracle_blob import EMPTY
+from oracle_blob import CODES, EMPTY
 
 OUTPUT, INPUT, SECOND, WEIGHTS, CHANNELS, SHIFTS, MASK, POSITION, GROUP_SCALES, GROUP_ZEROS = 0, 1, 2, 3, 4, 5, 7, 8, 9, 10
 VALUES = WEIGHTS
@@ -66,7 +66,7 @@ class Call:
         """What a product multiplies by: codes with the scales and zero points of their groups."""
         weights = self.constant(WEIGHTS)
         if not self.has(GROUP_SCALES):
-            return weights
+            return weights * self.tensor(WEIGHTS).block_rows if self.tensor(WEIGHTS).layout == CODES else weights
         n, size = weights.shape[0], self.tensor(WEIGHTS).auxiliary
         rows = weights.reshape(n, -1)
         group = np.arange(rows.shape[1]) // size

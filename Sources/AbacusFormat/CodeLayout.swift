@@ -5,9 +5,9 @@
 /// lower and of the upper half: so the fields at one place of both halves, which one AND takes out, are elements 0 and 2, or 1
 /// and 3, of those four, as SXTB16 has them of bytes (``PairedLayout``).
 ///
-/// A field stands for `factor * field + offset`. Groups of codes along K, a multiple of 16 each, may have a relative scale
-/// (1...255) and a zero point, in units of ``zeroUnit``: the weight is
-/// `scale * (factor * field + offset) + zeroUnit * zero`, on a grid 128 times as fine.
+/// A field stands for `factor * field + offset`, and the weight is `scale * (factor * field + offset) + zeroUnit * zero`. Groups of
+/// codes along K, a multiple of 16 each, have relative scales (1...255) and may have zero points; without groups one scale for all
+/// makes integers as large as those of 8 bits, so that requantisation by high words has room for their sums.
 public enum CodeLayout {
   /// Codes of a word.
   @inline(__always)
@@ -28,10 +28,10 @@ public enum CodeLayout {
   public static let granule = 16
 
   /// Bytes of scratch for rows that are widened to 16 bits, and a sum of each group: for three rows, or for one where there
-  /// are fewer than three.
+  /// are fewer than three. A word more holds the scale of codes without groups.
   @inline(__always)
   public static func widenedBytes(depth: Int, groups: Int, rows: Int) -> Int {
-    ((depth &+ granule &- 1) / granule &* granule &* 2 &+ groups &* 4) &* (rows < 3 ? 1 : 3)
+    ((depth &+ granule &- 1) / granule &* granule &* 2 &+ groups &* 4) &* (rows < 3 ? 1 : 3) &+ 4
   }
 
   /// Place of the lowest bit of code `index` in its word.

@@ -163,7 +163,7 @@ public struct TensorRecord: BitwiseCopyable {
   public var scaleShift: Int8
   /// ``Flags``.
   public var flags: UInt8
-  /// nr of a blocked layout; rows by which lines move on in each round; else 1.
+  /// nr of a blocked layout; scale of codes without groups; rows by which lines move on in each round; else 1.
   public var blockRows: UInt8
   /// kr of a blocked layout; ``CodeGrid`` of codes; else 1.
   public var blockColumns: UInt8

@@ -70,7 +70,7 @@ extension BlobDescription {
       let word = words[(n / 2 * wordsOfChannel + k / perWord) * 2 + n % 2]
       let field = Int32(word >> UInt32(CodeLayout.shift(k % perWord, type)) & mask)
       let group = n * groups + k / groupSize
-      return Int(grid.factor * field + grid.offset(type)) * Int(scales?[group] ?? 1)
+      return Int(grid.factor * field + grid.offset(type)) * Int(scales?[group] ?? record.blockRows)
         + Int(CodeLayout.zeroUnit) * Int(zeros?[group] ?? 0)
     }
   }

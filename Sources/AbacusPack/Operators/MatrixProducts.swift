@@ -155,7 +155,10 @@ extension Lowering {
   private func attachCodes(_ rounded: RoundedWeights, to step: inout Program.Step, _ index: Program.TensorIndex) {
     program.tensors[index].layout = .codes
     program.tensors[index].blockColumns = Int(rounded.format.codeGrid.rawValue)
-    guard let groupSize = rounded.format.groupSize else { return }
+    guard let groupSize = rounded.format.groupSize else {
+      program.tensors[index].blockRows = rounded.lift
+      return
+    }
     program.tensors[index].groupSize = groupSize
     let (name, shape) = (program.tensors[index].name, [rounded.channels, rounded.groups])
     step.operands[Operands.groupScales] = addConstant(

@@ -223,7 +223,8 @@ public struct Quantizer {
     let depth = tensor.elementCount / channels
     // Sums with rows of 16 bits have no room for finer grids, and a short row none for groups.
     if wideWeights.contains(id) || depth <= format.groupSize ?? 0 { format = format.withoutGroups }
-    let rounded = RoundedWeights.nearest(try tensor.reals(), channels: channels, format)
+    var rounded = RoundedWeights.nearest(try tensor.reals(), channels: channels, format)
+    if wideWeights.contains(id) { rounded.lift = 1 }
     var constant = tensor
     constant.type = .int16
     constant.quantization = Quantization(

@@ -48,6 +48,7 @@ extension Checker {
       throw .unsupportedOperator
     }
     try require(weights.layout == Layout.codes.rawValue && weights.dims[0] >= 1)
+    try require(weights.blockRows >= 1)
     guard let grid = CodeGrid(rawValue: weights.blockColumns) else { throw .unsupportedOperator }
     let perWord = UInt32(truncatingIfNeeded: CodeLayout.perWord(type))
     let words = try roundUp(depth, perWord) / perWord

@@ -135,7 +135,7 @@ extension RoundedWeights {
   ) -> RoundedWeights {
     var rounded = RoundedWeights(
       format: format, channels: channels, depth: depth, codes: [], scales: Array(repeating: 1, count: channels),
-      relativeScales: [], zeros: [])
+      relativeScales: [], zeros: [], lift: random.pick([1, format.lift]))
     rounded.codes = (0..<channels * depth).map { _ in Int8(random.pick(format.levels)) }
     if format.groupSize == nil { return rounded }
     let count = channels * rounded.groups
@@ -152,6 +152,7 @@ extension GoldenProgram {
     hand.program.tensors[weights].layout = .codes
     hand.program.tensors[weights].blockColumns = Int(rounded.format.codeGrid.rawValue)
     hand.program.tensors[weights].groupSize = rounded.format.groupSize
+    if rounded.format.groupSize == nil { hand.program.tensors[weights].blockRows = rounded.lift }
     var operands = [Operands.weights: weights]
     let groups = [rounded.channels, rounded.groups]
     if !rounded.relativeScales.isEmpty {

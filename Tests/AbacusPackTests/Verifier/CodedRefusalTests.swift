@@ -15,6 +15,7 @@ import Testing
       .missing(opcode, weights), .missing(opcode, Operands.channels), .missing(opcode, Operands.input),
       .operand(opcode, weights, "another grid", .unsupportedOperator) { $0.blockColumns = 4 },
       .operand(opcode, weights, "no grid", .unsupportedOperator) { $0.blockColumns = 0 },
+      .operand(opcode, weights, "scale of 0") { $0.blockRows = 0 },
       .operand(opcode, weights, "weights of 8 bits") { $0.elementType = ElementType.int8.rawValue },
       .operand(opcode, weights, "unknown type") { $0.elementType = 7 },
       .operand(opcode, weights, "a word too few") { $0.byteCount -= 4 },

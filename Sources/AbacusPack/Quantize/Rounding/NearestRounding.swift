@@ -7,7 +7,7 @@ extension RoundedWeights {
   static func nearest(_ weights: [Double], channels: Int, _ format: WeightFormat) -> RoundedWeights {
     let depth = weights.count / channels
     var rounded = RoundedWeights(
-      format: format, channels: channels, depth: depth, codes: [], scales: [], relativeScales: [], zeros: [])
+      format: format, channels: channels, depth: depth, codes: [], scales: [], relativeScales: [], zeros: [], lift: format.lift)
     let groups = rounded.groups
     let size = format.groupSize ?? depth
     let (lowest, highest) = (Double(format.levels.first!), Double(format.levels.last!))
@@ -38,7 +38,8 @@ extension RoundedWeights {
     rounded.codes = weights.indices.map { index in
       let (n, k) = (index / depth, index % depth)
       let group = n * groups + k / size
-      let step = rounded.unit(n) * Double(rounded.relativeScales.isEmpty ? 1 : rounded.relativeScales[group])
+      let step =
+        rounded.relativeScales.isEmpty ? rounded.scales[n] : rounded.unit(n) * Double(rounded.relativeScales[group])
       let zero = rounded.zeros.isEmpty ? 0 : rounded.unit(n) * 8 * Double(rounded.zeros[group])
       return format.code((weights[index] - zero) / step)
     }

@@ -27,6 +27,9 @@ public struct WeightFormat: Sendable, Hashable {
   /// int8, one scale a channel: what all operators take.
   public static let int8 = WeightFormat(bits: 8, grid: .symmetric)
 
+  /// ``RoundedWeights/lift`` where sums have room.
+  var lift: Int { 127 / levels.last! }
+
   /// The same with one scale a channel; a zero point is for groups only.
   var withoutGroups: WeightFormat {
     WeightFormat(bits: bits, grid: grid == .offset ? (bits == 2 ? .odd : .symmetric) : grid)
@@ -44,7 +47,7 @@ public struct WeightFormat: Sendable, Hashable {
 
 /// Weights of a matrix product [channels, depth] that have been rounded to a format.
 ///
-/// Without groups a weight is `scale * code`. With groups it is `scale / 128 * (relativeScale * code + 8 * zero)`, where the
+/// Without groups a weight is `scale * code`, and the device multiplies by `lift * code`. With groups it is `scale / 128 * (relativeScale * code + 8 * zero)`, where the
 /// zero point is 0 but on the grid ``WeightFormat/Grid/offset``.
 struct RoundedWeights: Sendable, Equatable {
   let format: WeightFormat
@@ -58,6 +61,8 @@ struct RoundedWeights: Sendable, Equatable {
   var relativeScales: [UInt8]
   /// [channels, groups] on the grid `offset`, in units of 8/128 of the channel's scale; else empty.
   var zeros: [Int8]
+  /// Without groups: what makes codes about as large as those of 8 bits. 1 for rows of 16 bits, whose sums have no room for more.
+  var lift = 1
 
   /// Groups of a channel; the last may be shorter than the others.
   var groups: Int { format.groupSize.map { (depth + $0 - 1) / $0 } ?? 1 }
@@ -65,11 +70,11 @@ struct RoundedWeights: Sendable, Equatable {
   /// What the device multiplies by, in units of ``unit(_:)``.
   func integer(_ channel: Int, _ k: Int) -> Int {
     let code = Int(codes[channel * depth + k])
-    guard let size = format.groupSize else { return code }
+    guard let size = format.groupSize else { return lift * code }
     let group = channel * groups + k / size
     return Int(relativeScales[group]) * code + (zeros.isEmpty ? 0 : 8 * Int(zeros[group]))
   }
 
   /// The real value of 1 of the integers of a channel.
-  func unit(_ channel: Int) -> Double { format.groupSize == nil ? scales[channel] : scales[channel] / 128 }
+  func unit(_ channel: Int) -> Double { scales[channel] / (format.groupSize == nil ? Double(lift) : 128) }
 }

@@ -7,27 +7,21 @@ import CAbacus
 // channels.
 
 /// How many bits a code has.
-private protocol CodeWidth {
-  static var bits: UInt32 { get }
-}
-
-private enum FourBits: CodeWidth {
-  @inline(__always) static var bits: UInt32 { 4 }
-}
-
-private enum TwoBits: CodeWidth {
-  @inline(__always) static var bits: UInt32 { 2 }
+protocol CodeWidth {
+  static var bits: Int { get }
 }
 
 extension CodeWidth {
   /// Pairs of codes in a word.
-  @inline(__always) static var pairs: Int { Int(16 / bits) }
+  @inline(__always) static var pairs: Int { 16 / bits }
+}
 
-  /// Codes number `k` of both halves.
-  @inline(__always)
-  static func pair(_ word: UInt32, _ k: Int) -> UInt32 {
-    (word &>> (UInt32(truncatingIfNeeded: k) &* bits)) & ((1 &<< bits &- 1) &* 0x1_0001)
-  }
+private enum FourBits: CodeWidth {
+  @inline(__always) static var bits: Int { 4 }
+}
+
+private enum TwoBits: CodeWidth {
+  @inline(__always) static var bits: Int { 2 }
 }
 
 /// Rows that are widened in scratch, times codes: sums of one row or three by two channels.
@@ -42,6 +36,12 @@ struct CodedProduct {
   let channelCount: Int
   /// Of scratch that rows take.
   let bytes: Int
+  /// Scales of groups, and how far those of a channel are from those of the next. Where there are no groups, the scale of all
+  /// codes stands in scratch.
+  private let scales: Elements<UInt8>
+  private let scaleStride: Int
+  /// Sums of products begin with those of elements where all that the grid asks for is an offset; else the mask is 0.
+  private let startMask: Int32
 
   /// Nil where scratch is too small, or for an odd number of channels.
   ///
@@ -60,7 +60,15 @@ struct CodedProduct {
     paddedDepth = (weights.depth &+ CodeLayout.granule &- 1) / CodeLayout.granule &* CodeLayout.granule
     let all: MutableElements<Int32> = call.mutableElements(Operands.scratch)
     groupSums = all.dropping(paddedDepth / 2 &* widened.rows)
+    let own: MutableElements<UInt8> = call.mutableElements(Operands.scratch)
+    let scale = own.dropping(bytes &- 4)
+    for i in 0..<4 { scale[i] = UInt8(truncatingIfNeeded: weights.scale) }
+    scales = weights.hasGroups ? weights.scales : scale.readOnly
+    scaleStride = weights.hasGroups ? weights.groups : 0
+    startMask = weights.hasZeros || weights.factor != 1 ? 0 : -1
   }
+
+  private var countsElements: Bool { startMask == 0 }
 
   /// Rows that are taken at a time.
   var rows: Int { widened.rows }
@@ -91,6 +99,7 @@ struct CodedProduct {
     var channel = 0
     while channel < channelCount {
       var sums = self.sums(channel)
+      if countsElements { addElements(&sums, channel) }
       let (first, second) = (sink.bias(channel), sink.bias(channel &+ 1))
       sums.a0 = sums.a0 &+ first
       sums.a1 = sums.a1 &+ second
@@ -106,7 +115,7 @@ struct CodedProduct {
     sink.finish()
   }
 
-  /// Of two channels.
+  /// Sums of products with fields, times the scales of their groups. On symmetric grids the sums of elements are in them.
   @inline(__always)
   private func sums(_ channel: Int) -> PairSums {
     if weights.type == .int4 {
@@ -119,30 +128,18 @@ struct CodedProduct {
   private func one<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> PairSums {
     var (x, w) = (words.readOnly, weights.words.dropping(channel / 2 &* weights.pairStride))
     var total = PairSums(0, 0)
+    var (scales, starts) = (scales.dropping(channel &* scaleStride), groupSums.readOnly)
+    let groupWords = weights.hasGroups ? weights.groupSize / Width.pairs : weights.pairStride
     var left = weights.pairStride
-    for group in 0..<weights.groups {
-      let length = group &+ 1 == weights.groups ? left : weights.groupSize / Width.pairs
-      left = left &- length
-      let end = w.dropping(length)
-      var (a0, a1) = (Int32(0), Int32(0))
-      while w.isBefore(end) {
-        let (w0, w1) = (w[0], w[1])
-        w = w.dropping(2)
-        for four in 0..<Width.pairs / 4 {
-          let elements = x.takeFour()
-          a0 = abacus_multiply_add_pairs(elements.a, Width.pair(w0, 4 &* four), a0)
-          a1 = abacus_multiply_add_pairs(elements.a, Width.pair(w1, 4 &* four), a1)
-          a0 = abacus_multiply_add_pairs(elements.b, Width.pair(w0, 4 &* four &+ 1), a0)
-          a1 = abacus_multiply_add_pairs(elements.b, Width.pair(w1, 4 &* four &+ 1), a1)
-          a0 = abacus_multiply_add_pairs(elements.c, Width.pair(w0, 4 &* four &+ 2), a0)
-          a1 = abacus_multiply_add_pairs(elements.c, Width.pair(w1, 4 &* four &+ 2), a1)
-          a0 = abacus_multiply_add_pairs(elements.d, Width.pair(w0, 4 &* four &+ 3), a0)
-          a1 = abacus_multiply_add_pairs(elements.d, Width.pair(w1, 4 &* four &+ 3), a1)
-        }
-      }
-      let scales = GroupPair(weights, channel, group)
-      total.a0 = scales.first.add(a0, groupSums[group], total.a0)
-      total.a1 = scales.second.add(a1, groupSums[group], total.a1)
+    while left > 0 {
+      let end = w.dropping(min(left, groupWords))
+      left = left &- groupWords
+      var a0 = starts[0] & startMask
+      var a1 = a0
+      while w.isBefore(end) { Width.add(&a0, &a1, &x, &w) }
+      total.a0 = total.a0 &+ a0 &* Int32(scales[0])
+      total.a1 = total.a1 &+ a1 &* Int32(scales[scaleStride])
+      (scales, starts) = (scales.dropping(1), starts.dropping(1))
     }
     return total
   }
@@ -151,72 +148,50 @@ struct CodedProduct {
   private func three<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> PairSums {
     var (x, w) = (words.readOnly, weights.words.dropping(channel / 2 &* weights.pairStride))
     var total = PairSums(0, 0)
+    var (scales, starts) = (scales.dropping(channel &* scaleStride), groupSums.readOnly)
+    let groupWords = weights.hasGroups ? weights.groupSize / Width.pairs : weights.pairStride
     var left = weights.pairStride
-    for group in 0..<weights.groups {
-      let length = group &+ 1 == weights.groups ? left : weights.groupSize / Width.pairs
-      left = left &- length
-      let end = w.dropping(length)
+    while left > 0 {
+      let end = w.dropping(min(left, groupWords))
+      left = left &- groupWords
       var sums = PairSums(0, 0)
-      while w.isBefore(end) {
-        let (w0, w1) = (w[0], w[1])
-        w = w.dropping(2)
-        for k in 0..<Width.pairs {
-          let (first, second) = (Width.pair(w0, k), Width.pair(w1, k))
-          sums.a0 = abacus_multiply_add_pairs(x[3 &* k], first, sums.a0)
-          sums.a1 = abacus_multiply_add_pairs(x[3 &* k], second, sums.a1)
-          sums.b0 = abacus_multiply_add_pairs(x[3 &* k &+ 1], first, sums.b0)
-          sums.b1 = abacus_multiply_add_pairs(x[3 &* k &+ 1], second, sums.b1)
-          sums.c0 = abacus_multiply_add_pairs(x[3 &* k &+ 2], first, sums.c0)
-          sums.c1 = abacus_multiply_add_pairs(x[3 &* k &+ 2], second, sums.c1)
-        }
-        x = x.dropping(3 &* Width.pairs)
-      }
-      let scales = GroupPair(weights, channel, group)
-      let (a, b, c) = (groupSums[3 &* group], groupSums[3 &* group &+ 1], groupSums[3 &* group &+ 2])
-      total.a0 = scales.first.add(sums.a0, a, total.a0)
-      total.b0 = scales.first.add(sums.b0, b, total.b0)
-      total.c0 = scales.first.add(sums.c0, c, total.c0)
-      total.a1 = scales.second.add(sums.a1, a, total.a1)
-      total.b1 = scales.second.add(sums.b1, b, total.b1)
-      total.c1 = scales.second.add(sums.c1, c, total.c1)
+      (sums.a0, sums.b0, sums.c0) = (starts[0] & startMask, starts[1] & startMask, starts[2] & startMask)
+      (sums.a1, sums.b1, sums.c1) = (sums.a0, sums.b0, sums.c0)
+      while w.isBefore(end) { Width.add(&sums, &x, &w) }
+      let (first, second) = (Int32(scales[0]), Int32(scales[scaleStride]))
+      total.a0 = total.a0 &+ sums.a0 &* first
+      total.b0 = total.b0 &+ sums.b0 &* first
+      total.c0 = total.c0 &+ sums.c0 &* first
+      total.a1 = total.a1 &+ sums.a1 &* second
+      total.b1 = total.b1 &+ sums.b1 &* second
+      total.c1 = total.c1 &+ sums.c1 &* second
+      (scales, starts) = (scales.dropping(1), starts.dropping(3))
     }
     return total
   }
-}
 
-/// What the sums of a group of one channel count.
-private struct GroupScale {
-  /// Of the products with codes, and of the group's own sum.
-  let products: Int32
-  let elements: Int32
-
-  @inline(__always)
-  func add(_ sum: Int32, _ elements: Int32, _ total: Int32) -> Int32 {
-    sum &* products &+ (elements &* self.elements &+ total)
+  /// What the sums of the groups' elements come to, by their scales or zero points, and the grid's factor before.
+  @inline(never)
+  private func addElements(_ sums: inout PairSums, _ channel: Int) {
+    let factor = weights.factor
+    sums.a0 = sums.a0 &* factor &+ elements(channel, 0)
+    sums.a1 = sums.a1 &* factor &+ elements(channel &+ 1, 0)
+    if rows == 1 { return }
+    sums.b0 = sums.b0 &* factor &+ elements(channel, 1)
+    sums.c0 = sums.c0 &* factor &+ elements(channel, 2)
+    sums.b1 = sums.b1 &* factor &+ elements(channel &+ 1, 1)
+    sums.c1 = sums.c1 &* factor &+ elements(channel &+ 1, 2)
   }
-}
 
-/// The same of two channels.
-private struct GroupPair {
-  let first: GroupScale
-  let second: GroupScale
-
-  @inline(__always)
-  init(_ weights: CodedWeights, _ channel: Int, _ group: Int) {
-    if !weights.hasGroups {
-      first = GroupScale(products: weights.factor, elements: 1)
-      second = first
-      return
+  @inline(never)
+  private func elements(_ channel: Int, _ lane: Int) -> Int32 {
+    var total: Int32 = 0
+    for group in 0..<weights.groups {
+      let at = channel &* scaleStride &+ group
+      let scale = weights.hasZeros ? Int32(weights.zeros[at]) : Int32(scales[at])
+      total = total &+ scale &* groupSums[group &* rows &+ lane]
     }
-    let at = channel &* weights.groups &+ group
-    let (a, b) = (Int32(weights.scales[at]), Int32(weights.scales[at &+ weights.groups]))
-    if weights.hasZeros {
-      first = GroupScale(products: a, elements: Int32(weights.zeros[at]))
-      second = GroupScale(products: b, elements: Int32(weights.zeros[at &+ weights.groups]))
-    } else {
-      first = GroupScale(products: weights.factor &* a, elements: a)
-      second = GroupScale(products: weights.factor &* b, elements: b)
-    }
+    return total
   }
 }
 

@@ -17,6 +17,8 @@ struct CodedWeights {
   let groups: Int
   let hasGroups: Bool
   let hasZeros: Bool
+  /// Of all codes, where there are no groups.
+  let scale: Int32
   let scales: Elements<UInt8>
   let zeros: Elements<Int8>
 
@@ -30,6 +32,7 @@ struct CodedWeights {
     pairStride = 2 &* CodeLayout.words(depth: depth, type)
     factor = grid.factor
     offset = grid.offset(type)
+    scale = Int32(record.blockRows)
     hasGroups = call.has(Operands.groupScales)
     hasZeros = call.has(Operands.groupZeros)
     groupSize = hasGroups ? Int(record.auxiliary) : depth
@@ -49,7 +52,7 @@ struct CodedWeights {
       let count = min(groupSize, depth &- start)
       let sums = products(x.dropping(start), channel.dropping(start / perWord &* 2), count)
       var value = factor &* sums.products &+ offset &* sums.elements
-      if hasGroups { value = value &* Int32(scales[n &* groups &+ group]) }
+      value = value &* (hasGroups ? Int32(scales[n &* groups &+ group]) : scale)
       if hasZeros {
         value = value &+ CodeLayout.zeroUnit &* Int32(zeros[n &* groups &+ group]) &* sums.elements
       }
