@@ -11,7 +11,7 @@ import numpy as np
 TYPES = {1: np.dtype("<i1"), 2: np.dtype("<u1"), 3: np.dtype("<i2"), 4: np.dtype("<i4")}
 CONSTANT, STATE = 2, 3
 EMPTY = 0xFFFF
-PAIRED = 4
+PAIRED, CODES = 4, 5
 
 
 class Tensor:
@@ -20,7 +20,7 @@ class Tensor:
     def __init__(self, index, name, record):
         self.index, self.name = index, name
         (kind, self.placement, rank, self.layout, self.offset, self.byte_count) = struct.unpack_from("<4B2I", record)
-        self.type = TYPES[kind]
+        self.type, self.bits = TYPES.get(kind), {5: 4, 6: 2}.get(kind)
         self.shape = struct.unpack_from("<6I", record, 12)[:rank]
         self.zero_point, _, flags, self.block_rows, self.block_columns, self.auxiliary = struct.unpack_from(
             "<hbBBBH", record, 40
@@ -73,6 +73,8 @@ class Blob:
     def constant(self, tensor):
         """The elements of a constant, row-major whatever its layout."""
         raw = self.constants[tensor.offset : tensor.offset + tensor.byte_count]
+        if tensor.layout == CODES:
+            return codes(np.frombuffer(raw, "<u4").astype(np.int64), tensor).reshape(tensor.shape)
         values = np.frombuffer(raw, tensor.type).astype(np.int64)
         if tensor.layout == 1:
             values = unblocked(values, tensor)
@@ -97,6 +99,18 @@ def unblocked(values, tensor):
     nr, kr = tensor.block_rows, tensor.block_columns
     blocks = values.reshape(-(-n // nr), -(-k // kr), nr, kr).transpose(0, 2, 1, 3)
     return blocks.reshape(blocks.shape[0] * nr, -1)[:n, :k]
+
+
+def codes(words, tensor):
+    """The values of codes [N, K]."""
+    n, k = tensor.shape[0], tensor.count // tensor.shape[0]
+    count = 32 // tensor.bits
+    words = words.reshape(-(-n // 2), -(-k // count), 2).transpose(0, 2, 1).reshape(-1, -(-k // count))[:n]
+    j = np.arange(count)
+    places = j // 2 % 2 * 16 + (j // 4 * 2 + j % 2) * tensor.bits
+    fields = (words[:, :, None] >> places & (1 << tensor.bits) - 1).reshape(n, -1)[:, :k]
+    grid = tensor.block_columns
+    return {1: fields - (1 << tensor.bits - 1), 2: 2 * fields + 1 - (1 << tensor.bits), 3: fields}[grid]
 
 
 class Memory:

@@ -23,9 +23,9 @@ from oracle_arithmetic import (
     square_root,
     weighted_sum,
 )
-from oracle_blob import EMPTY
+from oracle_blob import CODES, EMPTY
 
-OUTPUT, INPUT, SECOND, WEIGHTS, CHANNELS, SHIFTS, MASK, POSITION = 0, 1, 2, 3, 4, 5, 7, 8
+OUTPUT, INPUT, SECOND, WEIGHTS, CHANNELS, SHIFTS, MASK, POSITION, GROUP_SCALES, GROUP_ZEROS = 0, 1, 2, 3, 4, 5, 7, 8, 9, 10
 VALUES = WEIGHTS
 
 Exponent = namedtuple("Exponent", "unit octaves quotient_bits keeps_half_bit")
@@ -62,6 +62,19 @@ class Call:
     def constant(self, slot):
         return self.memory.blob.constant(self.tensor(slot))
 
+    def weights(self):
+        """What a product multiplies by: codes with the scales and zero points of their groups."""
+        weights = self.constant(WEIGHTS)
+        if not self.has(GROUP_SCALES):
+            return weights * self.tensor(WEIGHTS).block_rows if self.tensor(WEIGHTS).layout == CODES else weights
+        n, size = weights.shape[0], self.tensor(WEIGHTS).auxiliary
+        rows = weights.reshape(n, -1)
+        group = np.arange(rows.shape[1]) // size
+        rows = rows * self.constant(GROUP_SCALES)[:, group]
+        if self.has(GROUP_ZEROS):
+            rows = rows + 8 * self.constant(GROUP_ZEROS)[:, group]
+        return rows.reshape(weights.shape)
+
     def rows(self, slot, length):
         return self.read(slot, -1, length)
 
@@ -93,7 +106,7 @@ class Call:
 
 def linear(call, weight_zero_point=0):
     """Accumulators of rows times constant weights, and the multiplier of each channel."""
-    weights = call.constant(WEIGHTS) - weight_zero_point
+    weights = call.weights() - weight_zero_point
     weights = weights.reshape(weights.shape[0], -1)
     bias, m = call.channels()
     return narrow(product(call.rows(INPUT, weights.shape[1]), weights.T) + bias), m
@@ -136,7 +149,7 @@ def taps(call, fill):
 def convolution(call):
     stage = call.stage(32)
     input_zero_point, weight_zero_point = call.integers(48, 2)
-    weights = call.constant(WEIGHTS) - weight_zero_point
+    weights = call.weights() - weight_zero_point
     bias, m = call.channels()
     channels = call.tensor(INPUT).shape[-1]
     groups = channels // weights.shape[-1]
@@ -500,4 +513,6 @@ OPERATORS = {
     26: add,
     27: multiply,
     28: softmax,
+    29: project,
+    30: convolution,
 }

@@ -38,6 +38,8 @@ public func abacus_dispatch_run(_ opcode: UInt32, _ call: UnsafePointer<abacus_k
   case .addWide: unsafe abacus_run_add_wide(call)
   case .multiplyWide: unsafe abacus_run_multiply_wide(call)
   case .softmaxWide: unsafe abacus_run_softmax_wide(call)
+  case .codedProject: unsafe abacus_run_coded_project(call)
+  case .codedConvolution: unsafe abacus_run_coded_convolution(call)
   case nil: return
   }
 }
@@ -76,6 +78,8 @@ public func abacus_dispatch_check(
   case .addWide: unsafe abacus_check_add_wide(call)
   case .multiplyWide: unsafe abacus_check_multiply_wide(call)
   case .softmaxWide: unsafe abacus_check_softmax_wide(call)
+  case .codedProject: unsafe abacus_check_coded_project(call)
+  case .codedConvolution: unsafe abacus_check_coded_convolution(call)
   case nil: ABACUS_UNSUPPORTED_OPERATOR
   }
 }

@@ -61,9 +61,13 @@ public enum Opcode: UInt8, Sendable {
   case multiplyWide = 27
   /// Softmax of rows of 8, 16 or 32 bits: refined, or Shiftmax.
   case softmaxWide = 28
+  /// ``project`` with weights of 4 or 2 bits.
+  case codedProject = 29
+  /// ``convolution`` in one group with weights of 4 or 2 bits.
+  case codedConvolution = 30
 
   /// Opcodes are 1...count.
-  public static let count: UInt8 = 28
+  public static let count: UInt8 = 30
 
   /// The name that `abacus inspect` prints and that names the kernel's C symbols
   /// (`abacus_run_<name>`, `abacus_check_<name>`).
@@ -97,6 +101,8 @@ public enum Opcode: UInt8, Sendable {
     case .addWide: "add_wide"
     case .multiplyWide: "multiply_wide"
     case .softmaxWide: "softmax_wide"
+    case .codedProject: "coded_project"
+    case .codedConvolution: "coded_convolution"
     }
   }
 }

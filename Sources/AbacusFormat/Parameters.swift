@@ -25,6 +25,10 @@ public enum Operands {
   public static let mask = 7
   /// int32 [1], a state: how many tokens the session has seen before this run.
   public static let position = 8
+  /// uint8 [channels, groups]: relative scales of groups of codes, where there are groups.
+  public static let groupScales = 9
+  /// int8 [channels, groups]: zero points of groups on the grid ``CodeGrid/offset``.
+  public static let groupZeros = 10
 }
 
 /// The end of every arithmetic operator: `clamp(requant(acc; m, shift) + zeroPoint, low, high)`.

@@ -90,9 +90,8 @@ public struct HeaderRecord: BitwiseCopyable {
 /// Width and signedness of a tensor's elements. The first four are those of `abacus_dtype`.
 public enum ElementType: UInt8, Sendable {
   case int8 = 1, uint8, int16, int32
-  /// Two signed weights a byte, low half first (reserved for mixed precision).
+  /// Weights of 4 and of 2 bits, as ``CodeLayout`` says.
   case int4
-  /// Four weights a byte on the odd grid {-3, -1, 1, 3}/2 (reserved for mixed precision).
   case int2
 
   /// Bits of one element.
@@ -129,6 +128,8 @@ public enum Layout: UInt8, Sendable {
   case blockSparse
   /// A matrix [N, K] in pairs of channels, as ``PairedLayout`` says.
   case paired
+  /// A matrix [N, K] of codes of 4 or 2 bits, as ``CodeLayout`` says.
+  case codes
 }
 
 /// One tensor: 48 bytes.
@@ -162,14 +163,14 @@ public struct TensorRecord: BitwiseCopyable {
   public var scaleShift: Int8
   /// ``Flags``.
   public var flags: UInt8
-  /// nr of a blocked layout; rows by which lines move on in each round; else 1.
+  /// nr of a blocked layout; scale of codes without groups; rows by which lines move on in each round; else 1.
   public var blockRows: UInt8
-  /// kr of a blocked layout, else 1.
+  /// kr of a blocked layout; ``CodeGrid`` of codes; else 1.
   public var blockColumns: UInt8
   /// State: index of the constant with its initial value, or `none` for the zero point.
   /// Lines: how many rows their first is behind, so that in round t it is row
   /// max(0, t * blockRows - auxiliary) of the image.
-  /// Grouped weights (reserved): group size along K.
+  /// Codes: group size along K, `none` where each channel has one scale.
   public var auxiliary: UInt16
 
   public init() {

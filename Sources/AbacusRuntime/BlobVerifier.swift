@@ -105,13 +105,7 @@ struct BlobVerifier {
   @inline(never)
   @_optimize(size)
   private func verify(_ tensor: Tensor) throws(Status) {
-    try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
-    try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
-    // 0, 0, 1, 2 for the types 1 to 4.
-    let shift = UInt32(max(tensor.elementType, 2) &- 2)
-    let elements = try storedElements(tensor)
-    try require(elements >= 1 && elements <= Limits.maximumTensorBytes &>> shift)
-    let whole = elements &<< shift
+    let whole = tensor.layout == Layout.codes.rawValue ? try codedBytes(tensor) : try storedBytes(tensor)
     if tensor.flags == 0 {
       try require(tensor.byteCount == whole)
     } else {
@@ -127,6 +121,26 @@ struct BlobVerifier {
     if isConstant || tensor.placement == Placement.arena.rawValue { return }
     try require(tensor.placement == Placement.state.rawValue)
     if tensor.auxiliary != TensorRecord.none { try verifyInitialValue(of: tensor) }
+  }
+
+  /// Any: how many there must be, the operators that take codes know; all others refuse the type.
+  @inline(__always)
+  private func codedBytes(_ tensor: Tensor) throws(Status) -> UInt32 {
+    try require(tensor.elementType == ElementType.int4.rawValue || tensor.elementType == ElementType.int2.rawValue)
+    try require(tensor.placement == Placement.constant.rawValue && tensor.rank <= UInt8(Limits.maximumRank))
+    for dimension in 0..<Limits.maximumRank { try require(tensor.dims[dimension] >= 1) }
+    return tensor.byteCount
+  }
+
+  @inline(__always)
+  private func storedBytes(_ tensor: Tensor) throws(Status) -> UInt32 {
+    try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
+    try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
+    // 0, 0, 1, 2 for the types 1 to 4.
+    let shift = UInt32(max(tensor.elementType, 2) &- 2)
+    let elements = try storedElements(tensor)
+    try require(elements >= 1 && elements <= Limits.maximumTensorBytes &>> shift)
+    return elements &<< shift
   }
 
   /// Elements that extents and layout imply, padding included. All high words of products are 0 where this is no more
@@ -286,7 +300,7 @@ struct BlobVerifier {
   /// True where the operator's own check looks at the variant.
   private func hasForms(_ opcode: UInt8) -> Bool {
     switch Opcode(rawValue: opcode) {
-    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide: true
+    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide, .codedProject: true
     default: false
     }
   }

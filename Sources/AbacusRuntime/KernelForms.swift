@@ -30,6 +30,7 @@ public struct KernelForms: Sendable {
       ["int8_int8", "int8_int16", "int16_int8", "int16_int16", "paper_int8", "paper_int16"], normalizeForm),
     .activation: KernelForms(["plain", "curve", "paper"], activationForm),
     .copy: KernelForms(["int8", "int16", "int32"], copyForm),
+    .codedProject: KernelForms(["int8", "int16"], codedProjectForm),
   ]
 
   fileprivate func form(of call: abacus_kernel_call) -> UInt32 {

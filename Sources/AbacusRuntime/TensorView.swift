@@ -106,6 +106,40 @@ extension Elements where Element == UInt32 {
   }
 }
 
+extension CodeWidth {
+  /// Words of codes of two channels times one row, behind which both then begin.
+  @inline(__always)
+  static func add(
+    _ a0: inout Int32, _ a1: inout Int32, _ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>
+  ) {
+    assert(x.limit >= pairs && w.limit >= 2)
+    var (nextX, nextW) = unsafe (x.base, w.base)
+    if bits == 4 {
+      unsafe abacus_add_four_bits_of_one(&a0, &a1, &nextX, &nextW, 0xF_000F)
+    } else {
+      unsafe abacus_add_two_bits_of_one(&a0, &a1, &nextX, &nextW, 0x3_0003)
+    }
+    x = unsafe Elements(base: nextX, count: x.limit &- pairs)
+    w = unsafe Elements(base: nextW, count: w.limit &- 2)
+  }
+
+  /// The same of three rows.
+  @inline(__always)
+  static func add(_ sums: inout PairSums, _ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {
+    assert(x.limit >= 3 &* pairs && w.limit >= 2)
+    var (nextX, nextW) = unsafe (x.base, w.base)
+    if bits == 4 {
+      unsafe abacus_add_four_bits_of_three(
+        &sums.a0, &sums.b0, &sums.c0, &sums.a1, &sums.b1, &sums.c1, &nextX, &nextW)
+    } else {
+      unsafe abacus_add_two_bits_of_three(
+        &sums.a0, &sums.b0, &sums.c0, &sums.a1, &sums.b1, &sums.c1, &nextX, &nextW)
+    }
+    x = unsafe Elements(base: nextX, count: x.limit &- 3 &* pairs)
+    w = unsafe Elements(base: nextW, count: w.limit &- 2)
+  }
+}
+
 extension PairSums {
   /// Four elements of three rows, behind which rows and weights then begin.
   @inline(__always)

@@ -85,6 +85,20 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Give 16 bits to activations of transformers that 8 leave with less signal to noise.", valueName: "decibels"))
   var int16Below = 30.0
 
+  @Option(help: "Bits of the weights of fully connected layers and convolutions: 8, 4 or 2.")
+  var weightBits = 8
+
+  @Option(help: ArgumentHelp("Weights along the inputs of a channel that share a scale: a multiple of 16 from 16 to 128.", valueName: "weights"))
+  var groupSize: Int?
+
+  @Option(help: ArgumentHelp(
+    "What weights below 8 bits can be: symmetric integers, odd ones (the default of 2 bits), or integers with a zero point for each group (offset).",
+    valueName: "grid"))
+  var weightGrid: WeightFormat.Grid?
+
+  @Option(help: ArgumentHelp("Weights that keep 8 bits, by the name of their tensor.", valueName: "name"))
+  var weightInt8: [String] = []
+
   @Flag(inversion: .prefixedNo, help: "Correct biases for what rounding the weights takes away on average.")
   var biasCorrection = true
 
@@ -103,6 +117,16 @@ struct QuantizationOptions: ParsableArguments {
     }
     guard samples.map({ $0 > 0 }) ?? true, context.map({ $0 > 0 }) ?? true else {
       throw ValidationError("--samples and --context are positive.")
+    }
+    guard [2, 4, 8].contains(weightBits) else { throw ValidationError("--weight-bits is 8, 4 or 2.") }
+    guard weightBits < 8 || (groupSize == nil && weightGrid == nil && weightInt8.isEmpty) else {
+      throw ValidationError("--group-size, --weight-grid and --weight-int8 are for weights below 8 bits; see --weight-bits.")
+    }
+    guard groupSize.map({ (16...128).contains($0) && $0 % 16 == 0 }) ?? true else {
+      throw ValidationError("--group-size is a multiple of 16 from 16 to 128.")
+    }
+    guard weightGrid != .offset || groupSize != nil else {
+      throw ValidationError("--weight-grid offset wants --group-size: zero points belong to groups.")
     }
     guard equalize.map({ (0...1).contains($0) }) ?? true else { throw ValidationError("--equalize is 0 to 1.") }
   }
@@ -139,6 +163,9 @@ struct QuantizationOptions: ParsableArguments {
     result.wideTensors = Set(int16)
     result.wideBelow = int16Below
     result.equalization = equalize
+    result.weightFormat = WeightFormat(
+      bits: weightBits, grid: weightGrid ?? (weightBits == 2 ? .odd : .symmetric), groupSize: groupSize)
+    for name in weightInt8 { result.weightFormats[name] = .int8 }
     return result
   }
 }
@@ -154,6 +181,8 @@ enum ArithmeticName: String, ExpressibleByArgument, CaseIterable {
     }
   }
 }
+
+extension WeightFormat.Grid: ExpressibleByArgument {}
 
 extension RangeMethod: ExpressibleByArgument {
   public init?(argument: String) {

@@ -12,6 +12,7 @@ import Testing
         "squared_difference", "maximum", "minimum", "prelu", "max_pool", "average_pool", "reduce",
         "copy", "gather", "softmax", "table", "requantize", "project", "normalize", "activation",
         "attention", "rotary", "append", "embed", "add_wide", "multiply_wide", "softmax_wide",
+        "coded_project", "coded_convolution",
       ])
     #expect(Opcode(rawValue: 0) == nil && Opcode(rawValue: Opcode.count + 1) == nil)
   }
@@ -25,7 +26,8 @@ import Testing
 
   @Test func placementsLayoutsAndVariants() {
     #expect([Placement.arena, .constant, .state].map(\.rawValue) == [1, 2, 3])
-    #expect([Layout.plain, .blocked, .twoOfFour, .blockSparse].map(\.rawValue) == [0, 1, 2, 3])
+    #expect([Layout.plain, .blocked, .twoOfFour, .blockSparse, .paired, .codes].map(\.rawValue) == [0, 1, 2, 3, 4, 5])
+    #expect([CodeGrid.symmetric, .odd, .offset].map(\.rawValue) == [1, 2, 3])
     #expect([ReduceVariant.sum, .maximum, .minimum].map(\.rawValue) == [0, 1, 2])
     #expect([CopyVariant.part, .filled].map(\.rawValue) == [0, 1])
   }
@@ -43,6 +45,7 @@ import Testing
         Operands.shifts, Operands.scratch,
       ] == Array(0..<7))
     #expect([Operands.values, Operands.mask, Operands.position] == [3, 7, 8])
+    #expect([Operands.groupScales, Operands.groupZeros] == [9, 10])
     #expect(Limits.maximumOperands == 14)
   }
 }

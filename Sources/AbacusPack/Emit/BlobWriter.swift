@@ -124,6 +124,7 @@ struct BlobWriter {
       record.placement = Placement.constant.rawValue
       record.offset = UInt32(store(bytes))
       record.byteCount = UInt32(bytes.count)
+      if let groupSize = source.groupSize { record.auxiliary = UInt16(groupSize) }
     } else {
       guard let offset = planned.offsets[tensor] else {
         throw PackError(.malformed, "tensor \"\(source.name)\" has no place in the arena")

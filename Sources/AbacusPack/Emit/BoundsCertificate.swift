@@ -31,7 +31,7 @@ public struct BoundsCertificate {
     case .fullyConnected:
       return products(
         blob, index, zero: blob.parameters(index, FullyConnectedParameters.self).weightZeroPoint)
-    case .convolution, .depthwiseConvolution:
+    case .convolution, .codedConvolution, .depthwiseConvolution:
       return products(
         blob, index, zero: blob.parameters(index, ConvolutionParameters.self).weightZeroPoint)
     case .matrixMultiply:
@@ -72,7 +72,7 @@ public struct BoundsCertificate {
     // Sums of 64 bits, whose multipliers the runtime checks, saturated.
     case .addWide:
       return nil
-    case .project:
+    case .project, .codedProject:
       // A residual joins the accumulator in 64 bits, saturated.
       return products(blob, index, zero: 0, input: blob.type(index, Operands.input) == .int16 ? 0x8000 : 0x80)
     case .normalize:
@@ -97,10 +97,17 @@ public struct BoundsCertificate {
       let channels = blob.operand(index, Operands.channels)
     else { return nil }
     let record = blob.tensors[weights]
-    let codes = blob.constant(weights, Int8.self)
     let biases = blob.constant(channels, Int32.self)
     let count = biases.count / 2
     var sums = [Int64](repeating: 0, count: count)
+    if record.layout == Layout.codes.rawValue {
+      let integers = blob.integers(
+        ofCodes: weights, groupScales: blob.operand(index, Operands.groupScales),
+        groupZeros: blob.operand(index, Operands.groupZeros))
+      for (position, integer) in integers.enumerated() { sums[position / (integers.count / count)] += Int64(integer.magnitude) }
+      return (0..<count).map { Int64(biases[2 * $0].magnitude) + input * sums[$0] }.max()
+    }
+    let codes = blob.constant(weights, Int8.self)
     let isDepthwise = blob.opcode(index) == .depthwiseConvolution
     let group = Int(record.blockRows) * Int(record.blockColumns)
     let groupRows = Int(record.blockRows)

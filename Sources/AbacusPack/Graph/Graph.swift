@@ -81,6 +81,8 @@ public struct Tensor: Sendable {
   public var quantization: Quantization?
   /// Present for constants.
   public var data: [UInt8]?
+  /// Weights of few bits; `data` then holds the integers that they stand for, int16.
+  var rounded: RoundedWeights?
 
   public init(
     name: String, shape: [Int], type: DataType, quantization: Quantization? = nil, data: [UInt8]? = nil

@@ -109,6 +109,8 @@ extension Lowering {
     /// In blocks as the options say.
     case blocked
     case paired
+    /// Of few bits.
+    case codes(RoundedWeights)
   }
 
   /// Adds the operands that every product with constant weights has.
@@ -117,14 +119,16 @@ extension Lowering {
     _ layout: WeightLayout
   ) {
     let channels = folded.bias.count
+    let format = if case .codes(let rounded) = layout { rounded.format } else { WeightFormat.int8 }
     let bytes =
       switch layout {
       case .rowMajor: codes.map { UInt8(truncatingIfNeeded: $0) }
       case .blocked:
         blockedLayout(codes, rows: shape[0], blockRows: options.blockRows, blockColumns: options.blockColumns)
       case .paired: pairedLayout(codes, rows: shape[0])
+      case .codes(let rounded): rounded.codeBytes
       }
-    let index = addConstant(weights.name, shape: shape, type: .int8, bytes)
+    let index = addConstant(weights.name, shape: shape, type: format.elementType, bytes)
     switch layout {
     case .rowMajor: break
     case .blocked:
@@ -135,6 +139,7 @@ extension Lowering {
       program.tensors[index].layout = .paired
       program.tensors[index].blockRows = Int(PairedLayout.rows)
       program.tensors[index].blockColumns = Int(PairedLayout.columns)
+    case .codes(let rounded): attachCodes(rounded, to: &step, index)
     }
     step.operands[Operands.weights] = index
     step.operands[Operands.channels] = addConstant(
@@ -144,6 +149,23 @@ extension Lowering {
         "\(weights.name), shifts", shape: [channels], type: .uint8, shifts)
     }
     step.accumulatorBound = folded.bound
+  }
+
+  /// Grid and groups of weights of few bits.
+  private func attachCodes(_ rounded: RoundedWeights, to step: inout Program.Step, _ index: Program.TensorIndex) {
+    program.tensors[index].layout = .codes
+    program.tensors[index].blockColumns = Int(rounded.format.codeGrid.rawValue)
+    guard let groupSize = rounded.format.groupSize else {
+      program.tensors[index].blockRows = rounded.lift
+      return
+    }
+    program.tensors[index].groupSize = groupSize
+    let (name, shape) = (program.tensors[index].name, [rounded.channels, rounded.groups])
+    step.operands[Operands.groupScales] = addConstant(
+      "\(name), scales of groups", shape: shape, type: .uint8, rounded.relativeScales)
+    guard rounded.format.grid == .offset else { return }
+    step.operands[Operands.groupZeros] = addConstant(
+      "\(name), zero points of groups", shape: shape, type: .int8, rounded.zeros.map { UInt8(bitPattern: $0) })
   }
 
   /// The layout that the options ask for, as far as the operator's loops take it.
@@ -164,9 +186,13 @@ extension Lowering {
       folded, depth: depth, takesPairs: PairedLayout.takes(stage, weightZeroPoint: folded.zeroPoint))
   }
 
-  /// Scratch for rows that are widened for weights in pairs.
+  /// Scratch for rows that are widened for weights in pairs or of few bits.
   func addScratch(for layout: WeightLayout, depth: Int, rows: Int, to step: inout Program.Step) {
-    guard layout == .paired else { return }
+    if case .codes(let rounded) = layout, options.pairsChannels, rounded.channels % 2 == 0 {
+      step.operands[Operands.scratch] = addScratch(
+        bytes: CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: rows), origin: step.origin)
+    }
+    guard case .paired = layout else { return }
     step.operands[Operands.scratch] = addScratch(
       bytes: Int(PairedLayout.scratchBytes(depth: UInt32(depth), rows: UInt32(rows))), origin: step.origin)
   }
@@ -181,10 +207,7 @@ extension Lowering {
     guard weights.shape.count == 2 else {
       throw PackError(.malformed, "\(node.origin): weights have shape \(weights.shape), expected [out, in]")
     }
-    guard weights.type == .int8 || weights.type == .int4 else {
-      throw PackError(
-        .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8 or uint8")
-    }
+    try checkType(of: weights, node)
     if try needsProjection(node) {
       return try lowerProjection(node, activation, weights: weights)
     }
@@ -286,18 +309,22 @@ extension Lowering {
       groups == 1 && input.elementCount == input.shape[0] * depth && output.shape[1] == 1
       && output.shape[2] == 1 && window.padBefore == [0, 0] && window.padAfter == [0, 0]
     let outputStage = stage(output, activation, shift: folded.multipliers.shift)
-    let layout = groups == 1 ? weightLayout(folded, depth: depth, outputStage) : .rowMajor
+    // Weights whose channels run along another axis than the first have been put in another order.
+    let codedLayout = groups == 1 && axis == 0 ? weights.fewBits.map(WeightLayout.codes) : nil
+    let layout = codedLayout ?? (groups == 1 ? weightLayout(folded, depth: depth, outputStage) : .rowMajor)
     var step: Program.Step
     if coversInput {
       // The window is the whole image: a fully connected layer.
-      step = Program.Step(.fullyConnected, origin: node.origin)
+      step = Program.Step(codedLayout == nil ? .fullyConnected : .codedProject, origin: node.origin)
       attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
-      step.parameters = littleEndianBytes(
-        FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
+      step.parameters =
+        codedLayout == nil
+        ? littleEndianBytes(FullyConnectedParameters(stage: outputStage, weightZeroPoint: folded.zeroPoint))
+        : littleEndianBytes(ProjectParameters(stage: outputStage))
       step.units = input.shape[0]
       addScratch(for: layout, depth: depth, rows: step.units, to: &step)
     } else {
-      step = Program.Step(.convolution, origin: node.origin)
+      step = Program.Step(codedLayout == nil ? .convolution : .codedConvolution, origin: node.origin)
       attach(folded, weights: weights, shape: shape, codes, to: &step, layout)
       step.parameters = littleEndianBytes(
         ConvolutionParameters(
@@ -307,16 +334,21 @@ extension Lowering {
       let isPointwise =
         window.size == [1, 1] && window.strides == [1, 1] && window.padBefore == [0, 0] && groups == 1
         && input.shape[1...2] == output.shape[1...2]
-      if isPointwise {
+      if isPointwise && codedLayout == nil {
         addScratch(for: layout, depth: depth, rows: 3, to: &step)
       } else {
         var bytes = 2 * ((depth + 3) & ~3)
-        if layout == .blocked {
+        if case .blocked = layout {
           // Some windows that are gathered, or the lines under a row of windows with their padding.
           let columns = (output.shape[2] - 1) * window.strides[1] + (window.size[1] - 1) * window.dilations[1] + 1
           bytes = max(QuadLayout.windows / 2 * bytes, window.size[0] * columns * input.shape[3])
         }
-        if layout == .paired {
+        if case .codes(let rounded) = layout {
+          let patch = (depth + 3) & ~3
+          let widened = CodeLayout.widenedBytes(depth: depth, groups: rounded.groups, rows: 3)
+          bytes = options.pairsChannels && channels % 2 == 0 ? widened + patch : patch
+        }
+        if case .paired = layout {
           bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))
         }
         step.operands[Operands.scratch] = addScratch(bytes: bytes, origin: node.origin)
@@ -390,11 +422,15 @@ extension Lowering {
         .unsupported,
         "\(node.origin): weights \"\(weights.name)\" are computed at run time; constant weights are supported")
     }
-    guard weights.type == .int8 || weights.type == .int4 else {
-      throw PackError(
-        .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8 or uint8")
-    }
+    try checkType(of: weights, node)
     return weights
+  }
+
+  private func checkType(of weights: Tensor, _ node: Node) throws {
+    guard weights.type == .int8 || weights.fewBits != nil else {
+      throw PackError(
+        .unsupported, "\(node.origin): weights \"\(weights.name)\" are \(weights.type), expected int8, uint8 or int4")
+    }
   }
 }
 

@@ -8,7 +8,7 @@ extension Lowering {
   func needsProjection(_ node: Node) throws -> Bool {
     let output = graph.tensors[node.outputs[0]]
     let isNarrow = output.type == .int8 && output.quantization?.isPerTensor == true
-    return try hasInput(node, 3) || !isNarrow || source(node, 0).type == .int16
+    return try hasInput(node, 3) || !isNarrow || source(node, 0).type == .int16 || source(node, 1).fewBits != nil
   }
 
   /// Inputs: rows, weights [out, in], bias?, residual?
@@ -35,7 +35,8 @@ extension Lowering {
     let factors = weightScales.indices.map { input.scale * weightScales[$0] / output.scale(ofChannel: $0) }
     for factor in factors { try checkFactor(factor, node) }
 
-    var step = Program.Step(.project, origin: node.origin)
+    let rounded = weights.fewBits
+    var step = Program.Step(rounded == nil ? .project : .codedProject, origin: node.origin)
     step.operands = [Operands.input: input.index, Operands.output: output.index]
     step.rowSlots = [Operands.output, Operands.input]
     let multipliers: ChannelMultipliers
@@ -63,7 +64,8 @@ extension Lowering {
       parameters, ProjectVariant(rawValue: step.variant), output: output.type.rawValue,
       residual: (residual ?? output).type.rawValue)
     // Loops on quads end with one shift, as projections seldom do.
-    let layout = options.weightOrder == .quads ? .rowMajor : weightLayout(folded, depth: depth, takesPairs: takesPairs)
+    let int8Layout = options.weightOrder == .quads ? .rowMajor : weightLayout(folded, depth: depth, takesPairs: takesPairs)
+    let layout = rounded.map(WeightLayout.codes) ?? int8Layout
     attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
     addScratch(for: layout, depth: depth, rows: rows, to: &step)
     step.parameters = littleEndianBytes(parameters)

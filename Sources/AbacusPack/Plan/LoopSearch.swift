@@ -163,7 +163,7 @@ struct LoopCost {
       }
       guard let sweep = WindowSweep(step, in: program) else { continue }
       switch step.opcode {
-      case .convolution:
+      case .convolution, .codedConvolution:
         let width = step.unitsInLoop * sweep.output.width
         let padded = (width + Self.pixels - 1) / Self.pixels * Self.pixels
         total += Int(step.multiplyAccumulates) * (padded - width) / width

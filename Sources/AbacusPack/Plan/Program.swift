@@ -21,6 +21,8 @@ public struct Program: Sendable {
     public var layout = Layout.plain
     public var blockRows = 1
     public var blockColumns = 1
+    /// Codes along K that share a scale; nil where each channel has one.
+    public var groupSize: Int?
     /// Set where only some rows of an image exist, around those that a loop is at.
     public var lines: Lines?
 

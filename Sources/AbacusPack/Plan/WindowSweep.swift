@@ -23,7 +23,7 @@ struct WindowSweep {
   /// Nil for operators without a window.
   init?(_ step: Program.Step, in program: Program) {
     switch step.opcode {
-    case .convolution, .depthwiseConvolution: window = step.parameters(ConvolutionParameters.self).window
+    case .convolution, .codedConvolution, .depthwiseConvolution: window = step.parameters(ConvolutionParameters.self).window
     case .maxPool, .averagePool: window = step.parameters(PoolParameters.self).window
     default: return nil
     }
@@ -117,7 +117,7 @@ extension WindowSweep {
   /// Units that one call makes where they run in descending order: so many that a call costs next to
   /// nothing beside its work. Nil where calls of few rows are slower.
   func unitsDescending(_ step: Program.Step) -> Int? {
-    guard opcode == .convolution else { return nil }
+    guard opcode == .convolution || opcode == .codedConvolution else { return nil }
     let work = max(Int(step.multiplyAccumulates) / step.units, 1)
     let units = (Self.workOfCall + work - 1) / work
     return min(max((units + 1) / Self.pixelsOfLoop * Self.pixelsOfLoop, Self.pixelsOfLoop), step.units)

@@ -19,6 +19,10 @@ public struct QuantizeOptions: Sendable, Equatable {
   /// Activations of transformers get 16 bits where 8 would leave a signal-to-noise ratio below this,
   /// in decibels, and where their readers take 16 bits.
   public var wideBelow = 30.0
+  /// How the weights of fully connected layers and convolutions are stored, but for those that ``weightFormats`` names.
+  public var weightFormat = WeightFormat.int8
+  /// The same of single weights, by name.
+  public var weightFormats: [String: WeightFormat] = [:]
   /// Tensors, by name, that are to have 16 bits.
   public var wideTensors: Set<String> = []
 

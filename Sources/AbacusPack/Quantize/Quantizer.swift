@@ -211,6 +211,40 @@ public struct Quantizer {
     return index
   }
 
+  private var roundedConstants: [Graph.TensorID: Graph.TensorID] = [:]
+
+  /// Weights [channels, ...] of a product in the format that the options give them; int8 where operators take no other.
+  private mutating func productWeights(_ id: Graph.TensorID, _ node: Node, channelAxis axis: Int) throws -> Graph.TensorID {
+    let tensor = graph.tensors[id]
+    var format = options.weightFormats[tensor.name] ?? options.weightFormat
+    if format.bits == 8 || axis != 0 || !takesFewBits(node) { return try weightConstant(id, channelAxis: axis) }
+    if let known = roundedConstants[id] { return known }
+    let channels = tensor.shape[0]
+    let depth = tensor.elementCount / channels
+    // Sums with rows of 16 bits have no room for finer grids, and a short row none for groups.
+    if wideWeights.contains(id) || depth <= format.groupSize ?? 0 { format = format.withoutGroups }
+    var rounded = RoundedWeights.nearest(try tensor.reals(), channels: channels, format)
+    if wideWeights.contains(id) { rounded.lift = 1 }
+    var constant = tensor
+    constant.type = .int16
+    constant.quantization = Quantization(
+      scales: (0..<channels).map(rounded.unit), zeroPoints: [Int](repeating: 0, count: channels))
+    constant.data = Tensor.data(of: (0..<channels * depth).map { rounded.integer($0 / depth, $0 % depth) }, bytes: 2)
+    constant.rounded = rounded
+    let index = result.add(constant)
+    roundedConstants[id] = index
+    return index
+  }
+
+  /// Fully connected layers, and convolutions in one group.
+  private func takesFewBits(_ node: Node) -> Bool {
+    switch node.operation {
+    case .fullyConnected: true
+    case .convolution(_, let groups, _): groups == 1
+    default: false
+    }
+  }
+
   // MARK: Matrix products
 
   /// Inputs: input, weights, bias?, residual?
@@ -223,7 +257,7 @@ public struct Quantizer {
     }
     if !roles.readsWide(node) { narrow(&node, 0) }
     let axis = if case .depthwiseConvolution = node.operation { 3 } else { 0 }
-    let index = try weightConstant(weights, channelAxis: axis)
+    let index = try productWeights(weights, node, channelAxis: axis)
     node.inputs[1] = index
     guard let input = node.inputs[0], let inputScale = result.tensors[input].quantization?.scales[0],
       let weightScales = result.tensors[index].quantization?.scales

@@ -8,6 +8,13 @@ public func checkProject(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
 
 @_optimize(size)
 private func demandsOfProject(_ check: Checker) throws(Status) {
+  _ = try check.tensor(Operands.weights, .int8)
+  try demandsOfRows(check)
+}
+
+/// What weights of all kinds have in common: rows, channels, outputs and residuals that go together.
+@_optimize(size)
+func demandsOfRows(_ check: Checker) throws(Status) {
   let p = try check.parameters(ProjectParameters.self)
   guard let variant = ProjectVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator
@@ -21,7 +28,8 @@ private func demandsOfProject(_ check: Checker) throws(Status) {
   try check.stage(p.stage, types.output)
   let input = try check.rows(Operands.input, types.input)
   let output = try check.outputRows(types.output)
-  let weights = try check.tensor(Operands.weights, .int8)
+  try require(check.call.has(Operands.weights))
+  let weights = check.call.tensor(Operands.weights)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
   let rows = check.elements(input) / weights.dims[1]
   try require(try product(rows, weights.dims[1]) == check.elements(input))

@@ -177,7 +177,7 @@ private func projectPairs<Source: RowElement>(_ call: Invocation, _: Source.Type
 #endif
 
 /// What becomes of the sums of products.
-private struct Projection {
+struct Projection {
   private let parameters: ProjectParameters
   private let variant: UInt8
   private let channelCount: Int
@@ -215,6 +215,12 @@ private struct Projection {
         ? Source.dot(x, weights.row(n), weights.depth) : weights.dotProduct(row: n, x)
       finish(sum, row: row, channel: n)
     }
+  }
+
+  /// The same with weights of few bits.
+  @inline(__always)
+  func one<Source: ProductElement>(_ x: Elements<Source>, _ weights: CodedWeights, row: Int) {
+    for n in 0..<channelCount { finish(weights.dotProduct(row: n, x), row: row, channel: n) }
   }
 
   #if arch(x86_64) || arch(arm64)

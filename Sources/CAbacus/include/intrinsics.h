@@ -74,6 +74,36 @@ ABACUS_INTRINSIC void abacus_add_quad(int32_t *_Nonnull a0, int32_t *_Nonnull b0
     : "+r"(*a0), "+r"(*b0), "+r"(*c0), "+r"(*a1), "+r"(*b1), "+r"(*c1), "+r"(*x), "+r"(*w)
     : : "r3", "r4", "r5", "r6", "r7", "r12", "memory");
 }
+
+/* Codes of 4 or 2 bits of two channels: a word of each (LDRD) times the elements of one row, two codes at a time, which one AND
+   takes out as it shifts. One statement, so that elements can come by LDM without other registers moving. */
+#define ABACUS_CODES_ONE(shift0, shift1, shift2, shift3) \
+    "ldmia %2!, {r3, r4, r5, r6}\n" \
+    "and.w r12, %4, r8, lsr #" shift0 "\n" "smlad %0, r3, r12, %0\n" "and.w r12, %4, r9, lsr #" shift0 "\n" "smlad %1, r3, r12, %1\n" \
+    "and.w r12, %4, r8, lsr #" shift1 "\n" "smlad %0, r4, r12, %0\n" "and.w r12, %4, r9, lsr #" shift1 "\n" "smlad %1, r4, r12, %1\n" \
+    "and.w r12, %4, r8, lsr #" shift2 "\n" "smlad %0, r5, r12, %0\n" "and.w r12, %4, r9, lsr #" shift2 "\n" "smlad %1, r5, r12, %1\n" \
+    "and.w r12, %4, r8, lsr #" shift3 "\n" "smlad %0, r6, r12, %0\n" "and.w r12, %4, r9, lsr #" shift3 "\n" "smlad %1, r6, r12, %1\n"
+#define ABACUS_CODES_OF_ONE_ROW(name, codes) \
+  ABACUS_INTRINSIC void name(int32_t *_Nonnull a0, int32_t *_Nonnull a1, const uint32_t *_Nonnull *_Nonnull x, const uint32_t *_Nonnull *_Nonnull w, uint32_t mask) { \
+    __asm__ volatile("ldrd r8, r9, [%3], #8\n" codes : "+r"(*a0), "+r"(*a1), "+r"(*x), "+r"(*w) : "r"(mask) : "r3", "r4", "r5", "r6", "r8", "r9", "r12", "memory"); \
+  }
+ABACUS_CODES_OF_ONE_ROW(abacus_add_four_bits_of_one, ABACUS_CODES_ONE("0", "4", "8", "12"))
+ABACUS_CODES_OF_ONE_ROW(abacus_add_two_bits_of_one, ABACUS_CODES_ONE("0", "2", "4", "6") ABACUS_CODES_ONE("8", "10", "12", "14"))
+
+/* The same of three rows. No register is left for a mask, and AND with a constant does not shift. */
+#define ABACUS_CODES_THREE(mask) \
+    "ldmia %6!, {r3, r4, r5}\n" \
+    "and r12, r8, #" mask "\n" "smlad %0, r3, r12, %0\n" "smlad %1, r4, r12, %1\n" "smlad %2, r5, r12, %2\n" \
+    "and r12, r9, #" mask "\n" "smlad %3, r3, r12, %3\n" "smlad %4, r4, r12, %4\n" "smlad %5, r5, r12, %5\n"
+#define ABACUS_CODES_NEXT(bits) "lsrs.w r8, r8, #" bits "\n" "lsrs.w r9, r9, #" bits "\n"
+#define ABACUS_CODES_OF_THREE_ROWS(name, codes) \
+  ABACUS_INTRINSIC void name(int32_t *_Nonnull a0, int32_t *_Nonnull b0, int32_t *_Nonnull c0, int32_t *_Nonnull a1, int32_t *_Nonnull b1, int32_t *_Nonnull c1, const uint32_t *_Nonnull *_Nonnull x, const uint32_t *_Nonnull *_Nonnull w) { \
+    __asm__ volatile("ldrd r8, r9, [%7], #8\n" codes : "+r"(*a0), "+r"(*b0), "+r"(*c0), "+r"(*a1), "+r"(*b1), "+r"(*c1), "+r"(*x), "+r"(*w) : : "r3", "r4", "r5", "r8", "r9", "r12", "cc", "memory"); \
+  }
+#define ABACUS_FOUR_BITS ABACUS_CODES_THREE("0x000f000f") ABACUS_CODES_NEXT("4")
+#define ABACUS_TWO_BITS ABACUS_CODES_THREE("0x00030003") ABACUS_CODES_NEXT("2")
+ABACUS_CODES_OF_THREE_ROWS(abacus_add_four_bits_of_three, ABACUS_FOUR_BITS ABACUS_FOUR_BITS ABACUS_FOUR_BITS ABACUS_CODES_THREE("0x000f000f"))
+ABACUS_CODES_OF_THREE_ROWS(abacus_add_two_bits_of_three, ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_TWO_BITS ABACUS_CODES_THREE("0x00030003"))
 #endif
 
 

@@ -43,5 +43,7 @@ ABACUS_OPERATOR(embed);
 ABACUS_OPERATOR(add_wide);
 ABACUS_OPERATOR(multiply_wide);
 ABACUS_OPERATOR(softmax_wide);
+ABACUS_OPERATOR(coded_project);
+ABACUS_OPERATOR(coded_convolution);
 
 #endif /* ABACUS_KERNELS_H */

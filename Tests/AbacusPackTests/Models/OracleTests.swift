@@ -8,7 +8,8 @@ import Testing
 struct OracleTests {
   static let forms = [
     "refined": [], "int8 residual": ["--residual", "8"], "paper": ["--arithmetic", "paper"],
-    "released": ["--arithmetic", "released"],
+    "released": ["--arithmetic", "released"], "4 bits": ["--weight-bits", "4", "--group-size", "32"],
+    "2 bits": ["--weight-bits", "2", "--group-size", "16", "--weight-grid", "offset"],
   ]
 
   @Test(.enabled(if: AccuracyTests.hasFashion, VisionTransformer.hint), arguments: forms.keys.sorted())
@@ -65,7 +66,7 @@ struct OracleTests {
   @Test func goldenVectors() throws {
     let programs =
       try GoldenAttentionTests.programs.get() + GoldenTransformerTests.programs.get() + NormalizeTests.variances()
-      + [RowChain(rows: 5, unitsInLoop: 2).program]
+      + [RowChain(rows: 5, unitsInLoop: 2).program] + CodedWeightsTests.projections + CodedWeightsTests.convolutions
     for program in programs {
       try TestFolder.temporary { folder in
         try Data(try program.hand.blob()).write(to: URL(filePath: "\(folder)/model.abm"))

@@ -81,7 +81,7 @@ import Testing
   }
 
   /// Seeded changes of one to four words, mostly in the plan, with the checksum repaired.
-  @Test(arguments: 0..<5)
+  @Test(arguments: 0..<6)
   func randomMutations(sample: Int) throws {
     let sandbox = Sandbox()
     let sound = try SampleBlobs.all()[sample].blob

@@ -112,7 +112,7 @@ extension Refusal {
       let end = editor.header.arenaBytes
       editor.tensor(0) { $0.offset = end & ~3 }
     },
-    Refusal("unknown layout") { $0.tensor(0) { $0.layout = 5 } },
+    Refusal("unknown layout") { $0.tensor(0) { $0.layout = 6 } },
     Refusal("paired run-time tensor") { $0.tensor(0) { ($0.layout, $0.blockRows, $0.blockColumns) = (4, 2, 4) } },
     Refusal("reserved layout", .unsupportedOperator) { $0.tensor(0) { $0.layout = 2 } },
     Refusal("blocked run-time tensor") { $0.tensor(0) { $0.layout = 1 } },

@@ -73,6 +73,19 @@ enum SampleBlobs {
     return PackedModel(blob: try BlobWriter.write(planned, options: PackOptions(), metadata: []), planned: planned)
   }
 
+  /// Weights of few bits: in groups with zero points, and with one scale a channel.
+  static func codes() throws -> PackedModel {
+    var random = RandomCodes(seed: 5)
+    var program = GoldenProgram("codes")
+    program.addCodedProjection(
+      WeightFormat(bits: 2, grid: .offset, groupSize: 16), rows: 2, depth: 36, channels: 3, input: .int8, output: .int16,
+      variant: .residual, hasScratch: true, &random)
+    program.addCodedConvolution(
+      WeightFormat(bits: 4, grid: .symmetric), size: [2, 3], inputs: 5, channels: 2, &random)
+    let planned = PlannedProgram(program.hand.program)
+    return PackedModel(blob: try program.hand.blob(), planned: planned)
+  }
+
   /// Two convolutions whose result is added to what they start from, and a pool.
   static func residual() -> TestGraph {
     var test = TestGraph(seed: 3)
@@ -100,7 +113,7 @@ enum SampleBlobs {
   }
 
   static func all() throws -> [PackedModel] {
-    [try image(), try sequence(), try rows(), try attention(), try lines()]
+    [try image(), try sequence(), try rows(), try attention(), try lines(), try codes()]
   }
 }
 

@@ -1,0 +1,245 @@
+#if ABACUS_DSP
+import AbacusFormat
+import CAbacus
+
+// Products with codes of 4 and 2 bits on cores with SMLAD: one AND, which shifts as it goes, takes two codes out of a word, as
+// SXTB16 takes two bytes. Codes count from 0; what an offset comes to is the sum of the row's elements, found once for all
+// channels.
+
+/// How many bits a code has.
+protocol CodeWidth {
+  static var bits: Int { get }
+}
+
+extension CodeWidth {
+  /// Pairs of codes in a word.
+  @inline(__always) static var pairs: Int { 16 / bits }
+}
+
+private enum FourBits: CodeWidth {
+  @inline(__always) static var bits: Int { 4 }
+}
+
+private enum TwoBits: CodeWidth {
+  @inline(__always) static var bits: Int { 2 }
+}
+
+/// Rows that are widened in scratch, times codes: sums of one row or three by two channels.
+struct CodedProduct {
+  private let weights: CodedWeights
+  private let words: MutableElements<UInt32>
+  /// Of each group, one for each row: the sum of its elements times the codes' offset, or times the step of zero points.
+  private let groupSums: MutableElements<Int32>
+  private let widened: WidenedRows
+  /// Elements of a row, padding included.
+  private let paddedDepth: Int
+  let channelCount: Int
+  /// Of scratch that rows take.
+  let bytes: Int
+  /// Scales of groups, and how far those of a channel are from those of the next. Where there are no groups, the scale of all
+  /// codes stands in scratch.
+  private let scales: Elements<UInt8>
+  private let scaleStride: Int
+  /// Sums of products begin with those of elements where all that the grid asks for is an offset; else the mask is 0.
+  private let startMask: Int32
+
+  /// Nil where scratch is too small, or for an odd number of channels.
+  ///
+  /// - Parameters:
+  ///   - rows: those of the whole operator; fewer than three are taken one by one.
+  ///   - staging: bytes that must be left.
+  init?(_ call: Invocation, _ weights: CodedWeights, channels: Int, rows: Int, staging: Int = 0) {
+    bytes = CodeLayout.widenedBytes(depth: weights.depth, groups: weights.groups, rows: rows)
+    guard channels & 1 == 0, call.has(Operands.scratch), !call.has(Operands.shifts),
+      call.storedCount(Operands.scratch, Int8.self) >= bytes &+ staging
+    else { return nil }
+    self.weights = weights
+    channelCount = channels
+    words = call.mutableElements(Operands.scratch)
+    widened = WidenedRows(words, rows: rows < 3 ? 1 : 3)
+    paddedDepth = (weights.depth &+ CodeLayout.granule &- 1) / CodeLayout.granule &* CodeLayout.granule
+    let all: MutableElements<Int32> = call.mutableElements(Operands.scratch)
+    groupSums = all.dropping(paddedDepth / 2 &* widened.rows)
+    let own: MutableElements<UInt8> = call.mutableElements(Operands.scratch)
+    let scale = own.dropping(bytes &- 4)
+    for i in 0..<4 { scale[i] = UInt8(truncatingIfNeeded: weights.scale) }
+    scales = weights.hasGroups ? weights.scales : scale.readOnly
+    scaleStride = weights.hasGroups ? weights.groups : 0
+    startMask = weights.hasZeros || weights.factor != 1 ? 0 : -1
+  }
+
+  private var countsElements: Bool { startMask == 0 }
+
+  /// Rows that are taken at a time.
+  var rows: Int { widened.rows }
+
+  /// Widens a row, and sums up its groups.
+  @inline(never)
+  func set<Source: WidenedElement>(_ lane: Int, _ source: Elements<Source>) {
+    let depth = weights.depth
+    widened.set(lane, from: 0, source, depth)
+    widened.fill(lane, from: (depth &+ 3) & ~3, 0, paddedDepth &- (depth &+ 3) & ~3)
+    let factor = weights.hasZeros ? CodeLayout.zeroUnit : weights.offset
+    var x = words.readOnly.dropping(lane)
+    var left = paddedDepth / 2
+    for group in 0..<weights.groups {
+      var sum: Int32 = 0
+      let count = group &+ 1 == weights.groups ? left : weights.groupSize / 2
+      for _ in 0..<count {
+        sum = abacus_multiply_add_pairs(x[0], 0x1_0001, sum)
+        x = x.dropping(rows)
+      }
+      groupSums[group &* rows &+ lane] = sum &* factor
+      left = left &- count
+    }
+  }
+
+  /// All channels of the rows at hand.
+  func multiply<Sink: ElementSink>(to sink: Sink) {
+    var channel = 0
+    while channel < channelCount {
+      var sums = self.sums(channel)
+      if countsElements { addElements(&sums, channel) }
+      let (first, second) = (sink.bias(channel), sink.bias(channel &+ 1))
+      sums.a0 = sums.a0 &+ first
+      sums.a1 = sums.a1 &+ second
+      if rows == 3 {
+        sums.b0 = sums.b0 &+ first
+        sums.c0 = sums.c0 &+ first
+        sums.b1 = sums.b1 &+ second
+        sums.c1 = sums.c1 &+ second
+      }
+      sink.store(sums, channel: channel, isOne: rows == 1)
+      channel = channel &+ 2
+    }
+    sink.finish()
+  }
+
+  /// Sums of products with fields, times the scales of their groups. On symmetric grids the sums of elements are in them.
+  @inline(__always)
+  private func sums(_ channel: Int) -> PairSums {
+    if weights.type == .int4 {
+      return rows == 3 ? three(channel, FourBits.self) : one(channel, FourBits.self)
+    }
+    return rows == 3 ? three(channel, TwoBits.self) : one(channel, TwoBits.self)
+  }
+
+  @inline(never)
+  private func one<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> PairSums {
+    var (x, w) = (words.readOnly, weights.words.dropping(channel / 2 &* weights.pairStride))
+    var total = PairSums(0, 0)
+    var (scales, starts) = (scales.dropping(channel &* scaleStride), groupSums.readOnly)
+    let groupWords = weights.hasGroups ? weights.groupSize / Width.pairs : weights.pairStride
+    var left = weights.pairStride
+    while left > 0 {
+      let end = w.dropping(min(left, groupWords))
+      left = left &- groupWords
+      var a0 = starts[0] & startMask
+      var a1 = a0
+      while w.isBefore(end) { Width.add(&a0, &a1, &x, &w) }
+      total.a0 = total.a0 &+ a0 &* Int32(scales[0])
+      total.a1 = total.a1 &+ a1 &* Int32(scales[scaleStride])
+      (scales, starts) = (scales.dropping(1), starts.dropping(1))
+    }
+    return total
+  }
+
+  @inline(never)
+  private func three<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> PairSums {
+    var (x, w) = (words.readOnly, weights.words.dropping(channel / 2 &* weights.pairStride))
+    var total = PairSums(0, 0)
+    var (scales, starts) = (scales.dropping(channel &* scaleStride), groupSums.readOnly)
+    let groupWords = weights.hasGroups ? weights.groupSize / Width.pairs : weights.pairStride
+    var left = weights.pairStride
+    while left > 0 {
+      let end = w.dropping(min(left, groupWords))
+      left = left &- groupWords
+      var sums = PairSums(0, 0)
+      (sums.a0, sums.b0, sums.c0) = (starts[0] & startMask, starts[1] & startMask, starts[2] & startMask)
+      (sums.a1, sums.b1, sums.c1) = (sums.a0, sums.b0, sums.c0)
+      while w.isBefore(end) { Width.add(&sums, &x, &w) }
+      let (first, second) = (Int32(scales[0]), Int32(scales[scaleStride]))
+      total.a0 = total.a0 &+ sums.a0 &* first
+      total.b0 = total.b0 &+ sums.b0 &* first
+      total.c0 = total.c0 &+ sums.c0 &* first
+      total.a1 = total.a1 &+ sums.a1 &* second
+      total.b1 = total.b1 &+ sums.b1 &* second
+      total.c1 = total.c1 &+ sums.c1 &* second
+      (scales, starts) = (scales.dropping(1), starts.dropping(3))
+    }
+    return total
+  }
+
+  /// What the sums of the groups' elements come to, by their scales or zero points, and the grid's factor before.
+  @inline(never)
+  private func addElements(_ sums: inout PairSums, _ channel: Int) {
+    let factor = weights.factor
+    sums.a0 = sums.a0 &* factor &+ elements(channel, 0)
+    sums.a1 = sums.a1 &* factor &+ elements(channel &+ 1, 0)
+    if rows == 1 { return }
+    sums.b0 = sums.b0 &* factor &+ elements(channel, 1)
+    sums.c0 = sums.c0 &* factor &+ elements(channel, 2)
+    sums.b1 = sums.b1 &* factor &+ elements(channel &+ 1, 1)
+    sums.c1 = sums.c1 &* factor &+ elements(channel &+ 1, 2)
+  }
+
+  @inline(never)
+  private func elements(_ channel: Int, _ lane: Int) -> Int32 {
+    var total: Int32 = 0
+    for group in 0..<weights.groups {
+      let at = channel &* scaleStride &+ group
+      let scale = weights.hasZeros ? Int32(weights.zeros[at]) : Int32(scales[at])
+      total = total &+ scale &* groupSums[group &* rows &+ lane]
+    }
+    return total
+  }
+}
+
+/// Rows of a projection with outputs as they usually are.
+struct CodedSinks {
+  private let call: Invocation
+  private let parameters: ProjectParameters
+
+  /// Nil for outputs, residuals or shifts that the loops do not take.
+  init?(_ call: Invocation) {
+    self.call = call
+    parameters = call.parameters(ProjectParameters.self)
+    let output = call.tensor(Operands.output).elementType
+    let hasResidual = call.record.variant != ProjectVariant.plain.rawValue
+    let residual = hasResidual ? call.tensor(Operands.second).elementType : output
+    guard PairedLayout.takes(
+      parameters, ProjectVariant(rawValue: call.record.variant), output: output, residual: residual)
+    else { return nil }
+  }
+
+  func multiply<Source: WidenedElement>(_ product: CodedProduct, _: Source.Type) {
+    if PairedLayout.isWide(parameters.stage) {
+      multiply(product, Source.self, to: WideSink(call, parameters, channelCount: product.channelCount))
+    } else if call.tensor(Operands.output).elementType == ElementType.int16.rawValue {
+      multiply(
+        product, Source.self, to: RowSink<Int16>(call, parameters.stage, channelCount: product.channelCount))
+    } else {
+      multiply(
+        product, Source.self, to: RowSink<Int8>(call, parameters.stage, channelCount: product.channelCount))
+    }
+  }
+
+  private func multiply<Source: WidenedElement, Sink: ElementSink>(
+    _ product: CodedProduct, _: Source.Type, to sink: Sink
+  ) {
+    var sink = sink
+    let depth = call.tensor(Operands.weights).extent(1)
+    var source: Elements<Source> = call.elements(Operands.input)
+    source = source.dropping((call.units.lowerBound &- call.origin(Operands.input)) &* depth)
+    var row = call.units.lowerBound
+    while row < call.units.upperBound {
+      // Where fewer rows are left, the others are whatever was there before; they go nowhere.
+      let count = min(product.rows, call.units.upperBound &- row)
+      for lane in 0..<count { product.set(lane, source.dropping(lane &* depth)) }
+      sink.move(to: row &- call.origin(Operands.output), rows: count)
+      product.multiply(to: sink)
+      (source, row) = (source.dropping(count &* depth), row &+ count)
+    }
+  }
+}
+#endif
