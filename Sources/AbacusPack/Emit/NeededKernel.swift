@@ -21,6 +21,7 @@ public struct NeededKernel: Equatable, Sendable {
     .project: ["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"],
     .attention: [
       "deferred_int8", "online_int8", "paper_int8", "deferred_int16", "online_int16", "paper_int16",
+      "rows_int8", "rows_int16",
     ],
     .normalize: ["int8_int8", "int8_int16", "int16_int8", "int16_int16", "paper_int8", "paper_int16"],
     .activation: ["plain", "curve", "paper"],

@@ -45,6 +45,18 @@ ABACUS_INTRINSIC uint32_t abacus_add_odd_bytes(uint32_t sums, uint32_t x) { retu
 /* SMMLA, ASR, SSAT: a sum times its multiplier, the high word of it, to 8 bits. One statement, so that six of them in a row
    keep their order, and with it registers. */
 ABACUS_INTRINSIC int32_t abacus_requantize_byte(int32_t sum, int32_t multiplier, int32_t summand, int32_t shift) { __asm__("smmla %0, %0, %1, %2\n" "asr.w %0, %0, %3\n" "ssat %0, #8, %0" : "+r"(sum) : "r"(multiplier), "r"(summand), "r"(shift)); return sum; }
+/* SMMLA: the high word of a product, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_add_high_product(int32_t sum, int32_t a, int32_t b) { int32_t result; __asm__("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum)); return result; }
+/* A sum of two words to the right by 32 - lift bits, 17 to 32, saturated to 16 bits: SSAT, LSL, LSR, ORR, SSAT. Beyond 17
+   bits the high word saturates anyway. */
+ABACUS_INTRINSIC int32_t abacus_saturate_wide(int64_t sum, uint32_t shift, uint32_t lift) { int32_t high = (int32_t)(sum >> 32); uint32_t low = (uint32_t)sum; __asm__("ssat %0, #17, %0\n" "lsl.w %0, %0, %3\n" "lsr.w %1, %1, %2\n" "orr.w %0, %0, %1\n" "ssat %0, #16, %0" : "+r"(high), "+r"(low) : "r"(shift), "r"(lift)); return high; }
+/* LSR: by up to 255 bits. */
+ABACUS_INTRINSIC uint32_t abacus_right(uint32_t x, uint32_t bits) { __asm__("lsr.w %0, %0, %1" : "+r"(x) : "r"(bits)); return x; }
+/* USAT: half of a number without sign, half up, to 15 bits; a magnitude to 15 bits. */
+ABACUS_INTRINSIC uint32_t abacus_round_half(uint32_t x) { uint32_t result; __asm__("usat %0, #15, %1, asr #1" : "=r"(result) : "r"(x + 1)); return result; }
+ABACUS_INTRINSIC int32_t abacus_saturate_magnitude(int32_t x) { return __builtin_arm_usat(x, 15); }
+/* SMLALD: both products of halfwords, added to a sum of two words. */
+ABACUS_INTRINSIC int64_t abacus_multiply_add_pairs_wide(uint32_t a, uint32_t b, int64_t sum) { return __builtin_arm_smlald((int32_t)a, (int32_t)b, sum); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */
