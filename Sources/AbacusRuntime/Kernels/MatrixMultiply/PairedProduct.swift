@@ -206,25 +206,9 @@ struct PairedProduct {
     var w = weights
     for pair in 0..<channelCount / 2 {
       var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      w = sums.one(x, w, depth)
+      sums.addOne(x, &w, depth)
       sink.store(sums, channel: 2 &* pair, isOne: true)
     }
-  }
-}
-
-// A leaf, so that sums and addresses have the registers for themselves.
-extension PairSums {
-  /// One row.
-  ///
-  /// - Returns: the weights that follow.
-  @inline(never)
-  fileprivate mutating func one(
-    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
-  ) -> Elements<UInt32> {
-    var (w, sums) = (weights, self)
-    sums.addOne(x, &w, depth)
-    self = sums
-    return w
   }
 }
 #endif
