@@ -156,13 +156,13 @@ private struct AffineRow {
       stage: stage
     ).write(row, affines, length, to: target)
     #elseif ABACUS_DSP
-    let (factor, subtrahend) = (count &<< inverse.preShift, offset &<< inverse.preShift)
+    let (factor, summand) = (count &<< inverse.preShift, 0 &- offset &<< inverse.preShift)
     let (mantissa, rounding, bits) = (inverse.mantissa, 1 &<< inverse.shift as Int32, inverse.shift &+ 1)
     let (half, shift, zeroPoint) = (1 &<< (stage.shift &- 33) as Int32, stage.shift &- 32, stage.zeroPoint)
     var (source, affine, output) = (row, affines, target)
     let end = row.dropping(length)
     while source.isBefore(end) {
-      let d = Int32(truncatingIfNeeded: source[0]) &* factor &- subtrahend
+      let d = Int32(truncatingIfNeeded: source[0]) &* factor &+ summand
       let z = abacus_word_right(abacus_add_high_product(rounding, d, mantissa), bits)
       let y = abacus_add_high_product(affine[1] &+ half, z, affine[0])
       output[0] = .saturated(abacus_word_right(y, shift) &+ zeroPoint)

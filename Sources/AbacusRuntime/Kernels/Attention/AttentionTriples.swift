@@ -64,6 +64,8 @@ private struct RowTriple {
   private let queries: MutableElements<UInt32>
   /// Scores; then the weights of each two keys, halves of a word, where the score of the first was.
   private let scores: MutableElements<UInt32>
+  /// The same memory.
+  private let weights: MutableElements<UInt16>
 
   @inline(__always)
   init(_ call: Invocation, _ p: AttentionParameters) {
@@ -76,6 +78,8 @@ private struct RowTriple {
     valueStride = valueDepth &* Int(truncatingIfNeeded: p.keyValueHeads)
     queries = call.mutableElements(Operands.scratch)
     scores = queries.dropping(AttentionRows.queryWords(depth: depth))
+    let halves: MutableElements<UInt16> = call.mutableElements(Operands.scratch)
+    weights = halves.dropping(2 &* AttentionRows.queryWords(depth: depth))
   }
 
   private func greatest(_ row: Int) -> MutableElements<UInt32> { queries.dropping(9 &+ row) }
@@ -97,13 +101,14 @@ private struct RowTriple {
     var key = keys.dropping(head &* depth)
     var target = scores
     let (depth, stride, queries) = (depth, keyStride, queries.readOnly)
-    for _ in 0..<keyCount {
+    let end = target.dropping(3 &* keyCount)
+    repeat {
       var sums = TripleSums()
       sums.add(queries, key, depth)
       (target[0], target[1], target[2]) = (sums.wordA, sums.wordB, sums.wordC)
       (a, b, c) = (max(a, sums.a), max(b, sums.b), max(c, sums.c))
       (key, target) = (key.dropping(stride), target.dropping(3))
-    }
+    } while target.isBefore(end)
     if keyCount & 1 != 0 { for row in 0..<3 { target[row] = UInt32(bitPattern: hidden) } }
     greatest(0)[0] = UInt32(bitPattern: a)
     greatest(1)[0] = UInt32(bitPattern: b)
@@ -115,7 +120,8 @@ private struct RowTriple {
   func weigh(_ scale: HeadScale, _ count: Int) {
     let exponential = TripleExponential(scale.score)
     for row in 0..<count {
-      let sum = exponential.weigh(scores.dropping(row), keyCount, greatest: greatest(row)[0])
+      let sum = exponential.weigh(
+        scores.dropping(row), to: weights.dropping(2 &* row), keyCount, greatest: greatest(row)[0])
       let normalized = scale.value(over: sum)
       let constants = queries.dropping(3 &* row)
       constants[0] = UInt32(bitPattern: normalized.multiplier)
@@ -167,11 +173,11 @@ private struct TripleSums {
   mutating func add(_ rows: Elements<UInt32>, _ key: Elements<Int8>, _ depth: Int) {
     var (x, key) = (rows, key)
     let end = key.dropping(depth)
-    while key.isBefore(end) {
+    repeat {
       addQuad(&x, key.word(0))
       addQuad(&x, key.word(4))
       key = key.dropping(8)
-    }
+    } while key.isBefore(end)
   }
 
   @inline(__always)
@@ -230,19 +236,24 @@ private struct TripleExponential {
     limit = longDivision(high: 1 &<< 28 &- 129, low: .max, by: multiplier) &>> lift
   }
 
-  /// Weights in place of the scores of one row; returns their sum.
+  /// Makes weights of the scores of one row, and returns their sum.
+  ///
+  /// - Parameter weights: the place of the scores.
   @inline(never)
-  func weigh(_ row: MutableElements<UInt32>, _ count: Int, greatest: UInt32) -> UInt32 {
+  func weigh(
+    _ row: MutableElements<UInt32>, to weights: MutableElements<UInt16>, _ count: Int, greatest: UInt32
+  ) -> UInt32 {
     let copy = self
     var sum: UInt32 = 0
-    var (source, target) = (row, row)
+    var (source, target, step) = (row, weights, 1)
     let end = row.dropping((count &+ 1) / 2 &* 6)
-    while source.isBefore(end) {
-      let (first, second) = (copy[greatest &- source[0]], copy[greatest &- source[3]])
-      target[0] = first | second &<< 16
-      sum = sum &+ first &+ second
-      (source, target) = (source.dropping(6), target.dropping(3))
-    }
+    repeat {
+      let weight = copy[greatest &- source[0]]
+      target[0] = UInt16(truncatingIfNeeded: weight)
+      sum = sum &+ weight
+      // The second half of the word, or the first of that three words on.
+      (source, target, step) = (source.dropping(3), target.dropping(step), 6 &- step)
+    } while source.isBefore(end)
     return sum
   }
 

@@ -40,24 +40,11 @@ extension ElementSink {
     finish()
   }
 
+  /// The same for two channels, whose biases and multipliers begin with `constants`.
   @inline(__always)
-  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
-
-  /// Takes the sums of channels `channel` and `channel + 1`.
-  ///
-  /// - Parameter isOne: the sums are those of one row.
-  @inline(__always)
-  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
-    let first = channels[2 &* channel &+ 1]
-    let second = channels[2 &* channel &+ 3]
-    put(sums.a0, first, channel)
-    put(sums.a1, second, channel &+ 1)
-    if isOne || rows == 1 { return }
-    put(sums.b0, first, channel &+ channelCount)
-    put(sums.b1, second, channel &+ 1 &+ channelCount)
-    if rows == 2 { return }
-    put(sums.c0, first, channel &+ 2 &* channelCount)
-    put(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
+  func put(_ first: Int32, _ second: Int32, _ constants: Elements<Int32>, _ at: Int) {
+    put(first, constants[1], at)
+    put(second, constants[3], at &+ 1)
   }
 }
 
@@ -106,7 +93,7 @@ struct WideSink: ElementSink {
   let channelCount: Int
   private let multiplier: Int32
   /// Half a step.
-  private let half: Int64
+  private let half: UInt32
   private let shift: UInt32
   /// 32 less the shift.
   private let lift: UInt32
@@ -125,7 +112,7 @@ struct WideSink: ElementSink {
     stage = parameters.stage
     shift = UInt32(bitPattern: stage.shift)
     lift = 32 &- shift
-    half = abacus_multiply_wide(1 &<< (stage.shift &- 17), 1 &<< 16)
+    half = 1 &<< (shift &- 1)
     self.channelCount = channelCount
     // Where there is none, its multiplier is 0.
     let slot = call.record.variant == ProjectVariant.plain.rawValue ? Operands.output : Operands.second
@@ -140,7 +127,7 @@ struct WideSink: ElementSink {
   @inline(__always)
   func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
     let sum =
-      half &+ abacus_multiply_wide(accumulator, multiplier)
+      Int64(bitPattern: widened(half)) &+ abacus_multiply_wide(accumulator, multiplier)
       &+ abacus_multiply_wide(Int32(addend[at]), self.multiplier)
     target[at] = Int16(truncatingIfNeeded: abacus_saturate_wide(sum, shift, lift))
   }
