@@ -10,8 +10,8 @@ public enum AttentionRows {
   @inline(__always)
   public static func takes(_ parameters: AttentionParameters, _ variant: AttentionVariant?, output: UInt8) -> Bool {
     let stage = parameters.stage
-    return variant == .deferred && parameters.isCausal == 0 && parameters.depth % 8 == 0 && parameters.valueDepth % 2 == 0
-      && output == ElementType.int8.rawValue && stage.zeroPoint == 0 && stage.low == -128 && stage.high == 127
+    return variant == .deferred && parameters.isCausal == 0 && parameters.keys >= 2 && parameters.depth % 8 == 0
+      && parameters.valueDepth % 2 == 0 && output == ElementType.int8.rawValue && stage.zeroPoint == 0 && stage.low == -128 && stage.high == 127
   }
 
   /// The constants of a head: multipliers are normalised, and only high words of products count.

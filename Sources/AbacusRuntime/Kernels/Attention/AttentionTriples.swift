@@ -138,7 +138,7 @@ private struct RowTriple {
     let toB = count < 2 ? 0 : rowLength
     let toC = count < 3 ? toB : 2 &* rowLength
     var a = target
-    while value.isBefore(end) {
+    repeat {
       var sums = PairSums(0, 0)
       sums.add(scores.readOnly, value, stride: valueStride, keyCount)
       let (b, c) = (a.dropping(toB), a.dropping(toC))
@@ -146,7 +146,7 @@ private struct RowTriple {
       put(sums.b0, sums.b1, row: 1, b)
       put(sums.a0, sums.a1, row: 0, a)
       (value, a) = (value.dropping(2), a.dropping(2))
-    }
+    } while value.isBefore(end)
   }
 
   @inline(__always)
@@ -200,10 +200,10 @@ extension PairSums {
   fileprivate mutating func add(_ weights: Elements<UInt32>, _ values: Elements<Int8>, stride: Int, _ count: Int) {
     var (weights, value) = (weights, values)
     let end = weights.dropping(count / 2 &* 3)
-    while weights.isBefore(end) {
+    repeat {
       add(&weights, UInt32(value.half(0)) | UInt32(value.half(stride)) &<< 16)
       value = value.dropping(2 &* stride)
-    }
+    } while weights.isBefore(end)
     if count & 1 != 0 { add(&weights, UInt32(value.half(0))) }
   }
 
@@ -223,7 +223,7 @@ extension PairSums {
 
 /// `exponentQ15` of what scores are below the greatest, in few instructions.
 private struct TripleExponential {
-  let multiplier: UInt32
+  let multiplier: Int32
   /// Bits that make the scale's shift 40, so that the high word of the product has 8 bits more than Q16.
   let lift: UInt32
   /// The greatest difference below 16 octaves.
@@ -231,9 +231,9 @@ private struct TripleExponential {
 
   @inline(__always)
   init(_ scale: DyadicMultiplier) {
-    multiplier = UInt32(bitPattern: scale.multiplier)
+    multiplier = scale.multiplier
     lift = UInt32(bitPattern: 40 &- scale.shift)
-    limit = longDivision(high: 1 &<< 28 &- 129, low: .max, by: multiplier) &>> lift
+    limit = longDivision(high: 1 &<< 28 &- 129, low: .max, by: UInt32(bitPattern: multiplier)) &>> lift
   }
 
   /// Makes weights of the scores of one row, and returns their sum.
@@ -260,9 +260,7 @@ private struct TripleExponential {
   @inline(__always)
   private subscript(d: UInt32) -> UInt32 {
     if d > limit { return 0 }
-    // Rounded to Q16, with 14 octaves more.
-    let t = (d &<< lift).multipliedFullWidth(by: multiplier).high &+ (14 &<< 24 &+ 128)
-    return abacus_round_half(abacus_right(exponentOfFraction(t &>> 8 & 0xFFFF), t &>> 24))
+    return abacus_exponent(d, lift, multiplier, 14 &<< 24 &+ 128)
   }
 }
 #endif
