@@ -200,10 +200,10 @@ extension PairSums {
   fileprivate mutating func add(_ weights: Elements<UInt32>, _ values: Elements<Int8>, stride: Int, _ count: Int) {
     var (weights, value) = (weights, values)
     let end = weights.dropping(count / 2 &* 3)
-    repeat {
+    while weights.isBefore(end) {
       add(&weights, UInt32(value.half(0)) | UInt32(value.half(stride)) &<< 16)
       value = value.dropping(2 &* stride)
-    } while weights.isBefore(end)
+    }
     if count & 1 != 0 { add(&weights, UInt32(value.half(0))) }
   }
 
