@@ -157,15 +157,7 @@ enum AVX2: VectorSet {
   }
 
   @inline(__always)
-  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<AVX2> {
-    let first = unsafe constants(from, min(count, 8))
-    let second = unsafe constants(from + (count > 8 ? 16 : 0), max(count, 8) &- 8)
-    return PairConstants(
-      bias: inOrder(first.bias, second.bias), multiplier: inOrder(first.multiplier, second.multiplier))
-  }
-
-  @inline(__always)
-  private static func inOrder(_ a: Words, _ b: Words) -> ChannelPair<AVX2> {
+  static func inOrder(_ a: Words, _ b: Words) -> ChannelPair<AVX2> {
     ChannelPair(abacus_low_fours(a, b), abacus_high_fours(a, b))
   }
 

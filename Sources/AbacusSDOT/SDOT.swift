@@ -151,12 +151,7 @@ enum SDOT: VectorSet {
   }
 
   @inline(__always)
-  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<SDOT> {
-    let first = unsafe constants(from, min(count, 4))
-    let second = unsafe constants(from + (count > 4 ? 8 : 0), max(count, 4) &- 4)
-    return PairConstants(
-      bias: ChannelPair(first.bias, second.bias), multiplier: ChannelPair(first.multiplier, second.multiplier))
-  }
+  static func inOrder(_ a: Words, _ b: Words) -> ChannelPair<SDOT> { ChannelPair(a, b) }
 
   @inline(__always)
   static func storePair(_ a: ChannelPair<SDOT>, _ to: UnsafeMutablePointer<Int8>, _ count: Int) {

@@ -79,7 +79,6 @@ enum VNNI: VectorSet {
   @inline(__always) static func quad(_ from: UnsafePointer<Int8>) -> Quad { unsafe abacus_splat_word(from) }
   @inline(__always) static func addQuads(_ sums: Words, _ x: Quad, _ w: Weights) -> Words { abacus_add_quads(sums, w, x) }
 
-
   // MARK: 128 times the sum of the row
 
   @inline(__always) static var hasSurplus: Bool { true }
@@ -175,15 +174,7 @@ enum VNNI: VectorSet {
   }
 
   @inline(__always)
-  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<VNNI> {
-    let first = unsafe constants(from, min(count, 16))
-    let second = unsafe constants(from + (count > 16 ? 32 : 0), max(count, 16) &- 16)
-    return PairConstants(
-      bias: inOrder(first.bias, second.bias), multiplier: inOrder(first.multiplier, second.multiplier))
-  }
-
-  @inline(__always)
-  private static func inOrder(_ a: Words, _ b: Words) -> ChannelPair<VNNI> {
+  static func inOrder(_ a: Words, _ b: Words) -> ChannelPair<VNNI> {
     ChannelPair(abacus_low_fours(a, b), abacus_high_fours(a, b))
   }
 

@@ -90,9 +90,20 @@ public protocol VectorSet {
   static func interleave(_ a: Halves, _ b: Halves) -> HalfPairs
   /// Adds two products of halves to each channel.
   static func addPairs(_ sums: ChannelPair<Self>, _ x: HalfPairs, _ w: HalfPairs) -> ChannelPair<Self>
-  /// Bias and multiplier in the order of the sums.
-  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<Self>
+  /// Words of neighbouring channels in the order of the sums.
+  static func inOrder(_ first: Words, _ second: Words) -> ChannelPair<Self>
   static func storePair(_ a: ChannelPair<Self>, _ to: UnsafeMutablePointer<Int8>, _ count: Int)
+}
+
+extension VectorSet {
+  /// Bias and multiplier of up to `2 * lanes` channels in the order of the sums.
+  @inlinable @inline(__always)
+  static func pairConstants(_ from: UnsafePointer<Int32>, _ count: Int) -> PairConstants<Self> {
+    let first = unsafe constants(from, min(count, lanes))
+    let second = unsafe constants(from + (count > lanes ? 2 &* lanes : 0), max(count, lanes) &- lanes)
+    return PairConstants(
+      bias: inOrder(first.bias, second.bias), multiplier: inOrder(first.multiplier, second.multiplier))
+  }
 }
 
 /// Bias and multiplier of a vector of channels.

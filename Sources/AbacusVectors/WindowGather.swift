@@ -23,6 +23,8 @@ struct WindowGather<Set: VectorSet> {
   @usableFromInline let imageWidth: Int
   /// Elements of a line of the image.
   @usableFromInline let line: Int
+  /// All rows of taps lie in the image, and one copy suffices for each.
+  @usableFromInline let isShort: Bool
 
   @inlinable @inline(__always)
   init(_ p: UnsafePointer<abacus_window_gather>) {
@@ -33,11 +35,38 @@ struct WindowGather<Set: VectorSet> {
     channels = unsafe p.pointee.channel_count
     imageWidth = unsafe p.pointee.image_width
     line = imageWidth &* channels
+    let first = unsafe p.pointee.first_row
+    let last = unsafe first &+ (p.pointee.height &- 1) &* p.pointee.row_step
+    isShort = unsafe isDense && taps &* channels <= Set.run && first >= 0 && last < p.pointee.image_height
   }
 
   @inlinable @inline(__always)
   func gather(_ pixel: Int) {
     let column = unsafe p.pointee.first_column &+ pixel &* p.pointee.pixel_step
+    if isShort && column >= 0 && column &+ taps <= imageWidth {
+      gatherInside(pixel, column)
+    } else {
+      gatherClipped(pixel, column)
+    }
+  }
+
+  /// A window that lies inside the image, of rows that one copy suffices for.
+  @inlinable @inline(__always)
+  func gatherInside(_ pixel: Int, _ column: Int) {
+    var to = unsafe p.pointee.patches + pixel &* p.pointee.patch_stride
+    var from = unsafe p.pointee.image + (p.pointee.first_row &* line &+ column &* channels)
+    let step = unsafe p.pointee.row_step &* line
+    var rows = unsafe p.pointee.height
+    while rows > 0 {
+      unsafe Set.copy(from, to, taps &* channels)
+      unsafe from = from + step
+      unsafe to = to + taps &* channels
+      rows = rows &- 1
+    }
+  }
+
+  @inlinable @inline(never)
+  func gatherClipped(_ pixel: Int, _ column: Int) {
     let columnStep = unsafe p.pointee.column_step
     let rowStep = unsafe p.pointee.row_step
     let isInside = runs == 1 && column >= 0 && column &+ taps <= imageWidth

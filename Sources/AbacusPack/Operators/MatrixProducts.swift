@@ -310,8 +310,12 @@ extension Lowering {
       if isPointwise {
         addScratch(for: layout, depth: depth, rows: 3, to: &step)
       } else {
-        let windows = layout == .blocked ? QuadLayout.windows : 2
-        var bytes = windows * ((depth + 3) & ~3)
+        var bytes = 2 * ((depth + 3) & ~3)
+        if layout == .blocked {
+          // Some windows that are gathered, or the lines under a row of windows with their padding.
+          let columns = (output.shape[2] - 1) * window.strides[1] + (window.size[1] - 1) * window.dilations[1] + 1
+          bytes = max(QuadLayout.windows / 2 * bytes, window.size[0] * columns * input.shape[3])
+        }
         if layout == .paired {
           bytes = Int(PairedLayout.gatherBytes(depth: UInt32(depth), channels: UInt32(shape[3])))
         }

@@ -161,13 +161,19 @@ private func convolveVectors(
   }
   // A row of taps is one part of a window.
   let tapRow = geometry.width &* geometry.channels
-  let inside = geometry.dilationWidth == 1 && tapRow % rows.granule == 0 ? geometry.columnsInside : 0..<0
+  let isDense = geometry.dilationWidth == 1 && tapRow % rows.granule == 0
+  let inside = isDense ? geometry.columnsInside : 0..<0
+  var lines = isDense ? PaddedLines(call, geometry, fill: fill) : nil
   var windows = GatheredWindows(call, geometry, depth: depth, granule: rows.granule, fill: fill)
   for unit in call.units {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     let y = unit % geometry.outputHeight
     let target = output.dropping(unit &* geometry.outputWidth &* channels)
     let direct = geometry.isInsideRows(y) ? inside : 0..<0
+    if direct.count < geometry.outputWidth && lines != nil {
+      lines?.multiply(image, y: y, &rows, target)
+      continue
+    }
     if direct.count &+ 2 == geometry.outputWidth && direct.lowerBound == 1 {
       windows.multiplyEnds(image, y: y, &rows, target)
     } else {

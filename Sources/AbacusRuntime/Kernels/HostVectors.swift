@@ -235,6 +235,46 @@ struct GatheredWindows {
   }
 }
 
+/// The lines of an image under the windows of one output row, with their padding: a copy in scratch in which
+/// all windows of the row are.
+@safe
+struct PaddedLines {
+  private let geometry: WindowGeometry
+  private let vectors: VectorInstructions
+  private let scratch: MutableElements<Int8>
+  private var gather: abacus_window_gather
+
+  /// Nil where there is no room for them, or where neighbouring taps are no neighbours in memory.
+  init?(_ call: Invocation, _ geometry: WindowGeometry, fill: Int8) {
+    let columns = geometry.paddedWidth
+    guard geometry.dilationWidth == 1,
+      geometry.height &* columns &* geometry.channels <= call.storedCount(Operands.scratch, Int8.self)
+    else { return nil }
+    self.geometry = geometry
+    vectors = call.vectors
+    scratch = call.mutableElements(Operands.scratch)
+    // To the loop that gathers windows they are one window, as wide as all together.
+    unsafe gather = abacus_window_gather(
+      image: scratch.base, image_height: geometry.inputHeight, image_width: geometry.inputWidth,
+      channel_count: geometry.channels, height: geometry.height, width: columns, first_row: 0,
+      row_step: geometry.dilationHeight, first_column: 0 &- geometry.padLeft, column_step: 1, pixel_step: 0,
+      pixel_count: 1, padding: fill, patches: scratch.base, patch_stride: 0)
+  }
+
+  /// All pixels of an output row.
+  mutating func multiply(
+    _ image: Elements<Int8>, y: Int, _ rows: inout VectorRows, _ output: MutableElements<Int8>
+  ) {
+    unsafe gather.image = image.base
+    unsafe gather.first_row = geometry.inputRow(y, 0)
+    unsafe vectors.gather(&gather)
+    rows.multiply(
+      scratch.readOnly, count: geometry.outputWidth, stride: geometry.strideWidth &* geometry.channels,
+      parts: geometry.height, partLength: geometry.width &* geometry.channels,
+      partStride: geometry.paddedWidth &* geometry.channels, to: output)
+  }
+}
+
 /// Executes depthwise convolutions with one filter a channel.
 ///
 /// - Returns: false where the loops for vectors do not apply.

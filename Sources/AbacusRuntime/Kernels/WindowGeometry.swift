@@ -65,6 +65,9 @@ struct WindowGeometry {
     return first..<end
   }
 
+  /// Columns from the first tap of an output row to the last, padding among them.
+  var paddedWidth: Int { (outputWidth &- 1) &* strideWidth &+ (width &- 1) &* dilationWidth &+ 1 }
+
   /// The windows of an output row lie inside the image from top to bottom.
   @inline(__always)
   func isInsideRows(_ y: Int) -> Bool {

@@ -6,44 +6,7 @@ import CAbacus
 // three lines by three taps are those of two outputs at once, which are two apart, or neighbours where the
 // stride is 2.
 
-/// Three lines of one channel: [element][line].
-struct LineBuffer {
-  typealias Word = Int32
-  static let channels = 1
-  private let weightWords: MutableElements<Int32>
-  private let valueWords: MutableElements<Int32>
-  private let span: LineSpan
-  private let fill: Int8
-
-  init(_ scratch: MutableElements<Int32>, _ span: LineSpan, _ fill: Int8) {
-    weightWords = scratch
-    valueWords = scratch.dropping(DepthwiseLines.weightWords)
-    self.span = span
-    self.fill = fill
-  }
-
-  var values: Elements<Int32> { valueWords.readOnly }
-
-  /// The three taps of lines 0, 1, 2, 0, 1: from any of them on, three lines in the order in which the
-  /// buffer holds them.
-  @inline(never)
-  func setWeights(_ weights: Elements<Int8>, tap: Int, line: Int) {
-    for n in 0..<3 {
-      let taps = weights.dropping(n &* line)
-      for k in 0..<3 {
-        let weight = Int32(taps[k &* tap])
-        weightWords[3 &* n &+ k] = weight
-        if n < 2 { weightWords[3 &* n &+ k &+ 9] = weight }
-      }
-    }
-  }
-
-  /// - Parameter top: the place of the line under the first taps.
-  @inline(__always)
-  func weights(top: Int) -> Elements<Int32> {
-    weightWords.readOnly.dropping(top == 0 ? 0 : 9 &- 3 &* top)
-  }
-
+extension LineBuffer {
   /// A line, padding included, which also follows it.
   @inline(never)
   func gather(_ line: Elements<Int8>, _ place: Int) {
@@ -109,33 +72,7 @@ private struct LineRoll {
   }
 }
 
-typealias LineEpilogue = ByteStage
-
-/// One line of outputs of one channel.
-struct LineProduct {
-  private let values: Elements<Int32>
-  private let count: Int
-  private let stride: Int
-  /// From one output to the next.
-  private let step: Int
-  private let epilogue: LineEpilogue
-  /// Bias and multiplier of the channel.
-  var constants: Elements<Int32>
-  var output: MutableElements<Int8>
-
-  init(
-    _ lines: LineBuffer, _ axis: LineAxis, _ epilogue: LineEpilogue, _ constants: Elements<Int32>,
-    _ output: MutableElements<Int8>
-  ) {
-    values = lines.values
-    count = axis.outputCount
-    stride = axis.stride
-    step = axis.outputStep
-    self.epilogue = epilogue
-    self.constants = constants
-    self.output = output
-  }
-
+extension LineProduct {
   @inline(never)
   func run(_ w: Elements<Int32>) {
     if stride == 1 { runFours(w) } else { runTwos(w) }
