@@ -25,7 +25,10 @@ public struct KernelForms: Sendable {
     .softmax: KernelForms(["computed", "table"], softmaxForm),
     .project: KernelForms(["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"], projectForm),
     .attention: KernelForms(
-      ["deferred_int8", "online_int8", "paper_int8", "deferred_int16", "online_int16", "paper_int16"], attentionForm),
+      [
+        "deferred_int8", "online_int8", "paper_int8", "deferred_int16", "online_int16", "paper_int16", "rows_int8",
+        "rows_int16",
+      ], attentionForm),
     .normalize: KernelForms(
       ["int8_int8", "int8_int16", "int16_int8", "int16_int16", "paper_int8", "paper_int16"], normalizeForm),
     .activation: KernelForms(["plain", "curve", "paper"], activationForm),

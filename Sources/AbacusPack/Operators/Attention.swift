@@ -48,14 +48,16 @@ extension Lowering {
     ]
     if hasInput(node, 3) { step.operands[Operands.mask] = try input(node, 3) }
     if hasInput(node, 4) { step.operands[Operands.position] = try input(node, 4) }
-    step.operands[Operands.scratch] = addScratch(
-      words: key.rows, origin: node.origin)
     var parameters = AttentionParameters(
       stage: stage(output, shift: 1), heads: UInt32(heads), keyValueHeads: UInt32(groups), depth: UInt32(depth),
       valueDepth: UInt32(value.rowLength / groups), keys: UInt32(key.rows), isCausal: attributes.isCausal)
     let constants = try setArithmetic(&step, &parameters, scales, node)
     step.operands[Operands.channels] = addConstant(
       "\(node.origin), heads", shape: [heads, 4], type: .int32, constants.flatMap(littleEndianBytes))
+    let takesThreeRows = options.weightOrder == .pairs && !hasInput(node, 3) && !hasInput(node, 4)
+      && AttentionRows.takes(parameters, AttentionVariant(rawValue: step.variant), output: output.type.rawValue)
+    step.operands[Operands.scratch] = addScratch(
+      words: takesThreeRows ? AttentionRows.scratchWords(depth: depth, keys: key.rows) : key.rows, origin: node.origin)
     step.parameters = littleEndianBytes(parameters)
     step.units = query.rows
     step.rowSlots = [Operands.output, Operands.input]

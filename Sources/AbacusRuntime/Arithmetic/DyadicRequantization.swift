@@ -67,8 +67,14 @@ extension OutputStage {
   @inline(__always)
   func clampSaturated<Output: SaturatedElement>(_ output: MutableElements<Output>, _ count: Int) {
     if low == Int32(Output.min) && high == Int32(Output.max) { return }
-    for i in 0..<count {
-      output[i] = Output(truncatingIfNeeded: min(max(Int32(output[i]), low), high))
-    }
+    clamp(output, count, low, high)
   }
+}
+
+/// Not inlined: it is seldom needed.
+@inline(never)
+private func clamp<Output: SaturatedElement>(
+  _ output: MutableElements<Output>, _ count: Int, _ low: Int32, _ high: Int32
+) {
+  for i in 0..<count { output[i] = Output(truncatingIfNeeded: min(max(Int32(output[i]), low), high)) }
 }

@@ -77,6 +77,27 @@ private struct Curve {
   func write(_ input: Elements<Int16>, _ count: Int, to output: MutableElements<Int8>) {
     #if ABACUS_MVE
     curveVectors(input, count, table, last: last, multiplier: multiplier, stage, to: output)
+    #elseif ABACUS_DSP
+    let (table, last, multiplier) = (table, last, multiplier)
+    let (half, shift, zeroPoint) = (1 &<< (stage.shift &- 33) as Int32, stage.shift &- 32, stage.zeroPoint)
+    var (source, target) = (input, output)
+    let end = input.dropping(count)
+    while source.isBefore(end) {
+      let x = Int32(source[0])
+      let magnitude = abacus_saturate_magnitude(Int32(bitPattern: x.magnitude))
+      let index = Int(magnitude &>> 5)
+      var y = max(x, 0) &<< 6
+      if index < last {
+        // The weights of an entry and the next, as halfwords.
+        let fraction = UInt32(bitPattern: magnitude & 31)
+        let value = abacus_multiply_add_pairs(table.word(index), fraction &<< 16 | (32 &- fraction), 16)
+        y = y &- abacus_word_right(value, 5)
+      }
+      let value = abacus_word_right(abacus_add_high_product(half, y, multiplier), shift)
+      target[0] = .saturated(value &+ zeroPoint)
+      (source, target) = (source.dropping(1), target.dropping(1))
+    }
+    stage.clampSaturated(output, count)
     #else
     let (table, last, multiplier, stage) = (table, last, multiplier, stage)
     for i in 0..<count {

@@ -56,6 +56,8 @@ public func normalizePaperInt16(_ call: UnsafePointer<abacus_kernel_call>) {
 
 #if ABACUS_MVE
 private typealias RowElement = SaturatedElement & WidenedWords
+#elseif ABACUS_DSP
+private typealias RowElement = SaturatedElement & WidenedElement
 #else
 private typealias RowElement = SaturatedElement
 #endif
@@ -87,6 +89,35 @@ private func normalize<Source: RowElement, Output: RowElement>(
   }
 }
 
+#if ABACUS_DSP
+extension RowMoments {
+  /// Four elements at a time: the zero point comes off the sums.
+  @inline(never)
+  fileprivate init<Source: RowElement>(_ row: Elements<Source>, _ length: Int, zeroPoint: Int32) {
+    var sum: Int32 = 0
+    var squares: Int64 = 0
+    var source = row
+    let end = row.dropping(length & ~3)
+    while source.isBefore(end) {
+      let quad = Source.quad(source)
+      sum = abacus_multiply_add_pairs(quad.even, 0x1_0001, abacus_multiply_add_pairs(quad.odd, 0x1_0001, sum))
+      squares = abacus_multiply_add_pairs_wide(
+        quad.even, quad.even, abacus_multiply_add_pairs_wide(quad.odd, quad.odd, squares))
+      source = source.dropping(4)
+    }
+    for i in 0..<length & 3 {
+      let x = Int32(truncatingIfNeeded: source[i])
+      sum = sum &+ x
+      squares = squares &+ abacus_multiply_wide(x, x)
+    }
+    self.init()
+    let offset = Int32(truncatingIfNeeded: length) &* zeroPoint
+    self.sum = sum &- offset
+    // The sum of (x - z)^2 is that of x^2, less z times the sum of x + (x - z).
+    self.squares = UInt64(bitPattern: squares &- abacus_multiply_wide(zeroPoint, sum &+ self.sum))
+  }
+}
+#else
 extension RowMoments {
   @inline(never)
   fileprivate init<Source: FixedWidthInteger & BitwiseCopyable>(
@@ -96,6 +127,7 @@ extension RowMoments {
     for i in 0..<length { add(Int32(truncatingIfNeeded: row[i]) &- zeroPoint) }
   }
 }
+#endif
 
 /// Constants of one row's outputs.
 private struct AffineRow {
@@ -123,6 +155,19 @@ private struct AffineRow {
       count: count, offset: offset, mantissa: inverse.mantissa, preShift: inverse.preShift, shift: inverse.shift,
       stage: stage
     ).write(row, affines, length, to: target)
+    #elseif ABACUS_DSP
+    let (factor, summand) = (count &<< inverse.preShift, 0 &- offset &<< inverse.preShift)
+    let (mantissa, rounding, bits) = (inverse.mantissa, 1 &<< inverse.shift as Int32, inverse.shift &+ 1)
+    let (half, shift, zeroPoint) = (1 &<< (stage.shift &- 33) as Int32, stage.shift &- 32, stage.zeroPoint)
+    var (source, affine, output) = (row, affines, target)
+    let end = row.dropping(length)
+    while source.isBefore(end) {
+      let d = Int32(truncatingIfNeeded: source[0]) &* factor &+ summand
+      let z = abacus_word_right(abacus_add_high_product(rounding, d, mantissa), bits)
+      let y = abacus_add_high_product(affine[1] &+ half, z, affine[0])
+      output[0] = .saturated(abacus_word_right(y, shift) &+ zeroPoint)
+      (source, affine, output) = (source.dropping(1), affine.dropping(2), output.dropping(1))
+    }
     #else
     for i in 0..<length {
       let z = inverse.normalize(count &* Int32(truncatingIfNeeded: row[i]) &- offset)

@@ -45,6 +45,28 @@ ABACUS_INTRINSIC uint32_t abacus_add_odd_bytes(uint32_t sums, uint32_t x) { retu
 /* SMMLA, ASR, SSAT: a sum times its multiplier, the high word of it, to 8 bits. One statement, so that six of them in a row
    keep their order, and with it registers. */
 ABACUS_INTRINSIC int32_t abacus_requantize_byte(int32_t sum, int32_t multiplier, int32_t summand, int32_t shift) { __asm__("smmla %0, %0, %1, %2\n" "asr.w %0, %0, %3\n" "ssat %0, #8, %0" : "+r"(sum) : "r"(multiplier), "r"(summand), "r"(shift)); return sum; }
+/* SMMLA: the high word of a product, added to a sum. */
+ABACUS_INTRINSIC int32_t abacus_add_high_product(int32_t sum, int32_t a, int32_t b) { int32_t result; __asm__("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum)); return result; }
+/* A sum of two words to the right by 32 - lift bits, 17 to 32, saturated to 16 bits: SSAT, LSL, LSR, ORR, SSAT. Beyond 17
+   bits the high word saturates anyway. */
+ABACUS_INTRINSIC int32_t abacus_saturate_wide(int64_t sum, uint32_t shift, uint32_t lift) { int32_t high = (int32_t)(sum >> 32); uint32_t low = (uint32_t)sum; __asm__("ssat %0, #17, %0\n" "lsl.w %0, %0, %3\n" "lsr.w %1, %1, %2\n" "orr.w %0, %0, %1\n" "ssat %0, #16, %0" : "+r"(high), "+r"(low) : "r"(shift), "r"(lift)); return high; }
+/* 2^-t on Q15, at most 32767 (exponentQ15), of a difference below 16 octaves that its multiplier takes to Q24; half a step
+   and 14 octaves come on top. One statement, because compilers take more registers. */
+ABACUS_INTRINSIC uint32_t abacus_exponent(uint32_t d, uint32_t lift, int32_t multiplier, uint32_t summand) {
+  uint32_t f, u, w;
+  __asm__(
+    "lsl.w %0, %0, %4\n" "smmla %0, %0, %5, %6\n" "ubfx %1, %0, #8, #16\n" "lsr.w %0, %0, #24\n"
+    /* f(1-f)(49-10f)/256: f in steps of 2^-16, and the last factor by halves in steps of 2^-22. */
+    "rsb.w %2, %1, #0x10000\n" "mul %2, %2, %1\n" "add.w %3, %1, %1, lsl #2\n" "rsb.w %3, %3, #0x188000\n" "lsl.w %3, %3, #7\n"
+    "umull %2, %3, %3, %2\n" "add.w %3, %3, %1, lsl #13\n" "rsb.w %3, %3, #0x40000000\n"
+    "lsr.w %0, %3, %0\n" "add.w %0, %0, #1\n" "usat %0, #15, %0, asr #1\n"
+    : "+r"(d), "=&r"(f), "=&r"(u), "=&r"(w) : "r"(lift), "r"(multiplier), "r"(summand));
+  return d;
+}
+/* USAT: a magnitude to 15 bits. */
+ABACUS_INTRINSIC int32_t abacus_saturate_magnitude(int32_t x) { return __builtin_arm_usat(x, 15); }
+/* SMLALD: both products of halfwords, added to a sum of two words. */
+ABACUS_INTRINSIC int64_t abacus_multiply_add_pairs_wide(uint32_t a, uint32_t b, int64_t sum) { return __builtin_arm_smlald((int32_t)a, (int32_t)b, sum); }
 /* SMLAD: both products of halfwords, added to a sum. */
 ABACUS_INTRINSIC int32_t abacus_multiply_add_pairs(uint32_t a, uint32_t b, int32_t sum) { return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum); }
 /* SMLABB, SMLATT, SMLABT, SMLATB: bottom or top halfword of one times bottom or top of the other, added to a sum. */

@@ -23,6 +23,8 @@ import Testing
     var block = 3
     var zeroPoint = 0
     var exponent = ShiftExponentParameters(unit: 9)
+    /// There is scratch for three rows at a time.
+    var hasTriples = false
 
     var group: Int { heads / keyValueHeads }
 
@@ -163,7 +165,10 @@ import Testing
     }
     if let position = test.position { operands[Operands.position] = program.position(position) }
     operands[Operands.channels] = program.constant([test.heads, 4], .int32, codes: numbers.scales)
-    let scratch = test.variant == .online ? min(test.block, test.keys) + test.valueDepth : test.keys
+    let scratch =
+      test.variant == .online
+      ? min(test.block, test.keys) + test.valueDepth
+      : test.hasTriples ? AttentionRows.scratchWords(depth: test.depth, keys: test.keys) : test.keys
     operands[Operands.scratch] = program.scratch([scratch], .int32)
     operands[Operands.output] = program.output([test.rows, test.heads * test.valueDepth], test.output)
     var parameters = AttentionParameters(
@@ -282,5 +287,56 @@ import Testing
     #expect(try program.run(inputs) == [Self.expected(test, numbers)])
     inputs[0] = inputs[0].reversed()
     #expect(try program.run(inputs) != [Self.expected(test, numbers)])
+  }
+
+  /// Three query rows at a time, on the cores that have loops for them: numbers of rows and keys that leave remainders,
+  /// heads that share their keys, and scales at the ends of what the loops take.
+  @Test(arguments: ["mps2-an386", "mps2-an500"])
+  func triplesOnBoards(_ name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    for query in [ElementType.int8, .int16] {
+      for (seed, rows) in [1, 2, 3, 4, 7, 6].enumerated() {
+        let test = Case(
+          query: query, rows: rows, heads: 4, keyValueHeads: [4, 2, 1][seed % 3], depth: 8 * (1 + seed % 3),
+          valueDepth: 2 * (1 + seed), keys: [2, 3, 8, 31, 50, 9][seed], hasTriples: true)
+        var numbers = Numbers(test, seed: seed)
+        if seed == 4 { numbers.scales.replaceSubrange(0..<8, with: [0x7FFF_FFFF, 10, 0x4000_0000, 19, 0x4000_0000, 40, 0x7FFF_FFFF, 62]) }
+        let (program, inputs) = Self.program(test, numbers, stored: false)
+        let blob = try program.blob()
+        #expect(try Model.kernelForms(of: blob) == [query == .int8 ? 6 : 7], "\(test)")
+        let host = try Model(blob)
+        let sample = zip(host.inputs, inputs).map { $0.type.bytes(of: $1) }
+        let result = try emulator.run(blob: blob, samples: [sample])
+        let codes = zip(host.outputs, result.outputs[0]).map { $0.type.codes(of: $1) }
+        #expect(codes == [Self.expected(test, numbers)], "\(test)")
+      }
+    }
+  }
+
+  /// What the loops for three rows do not take is computed like any other attention.
+  @Test func othersHaveNoTriples() throws {
+    var cases = Array(repeating: Case(depth: 8, valueDepth: 2, hasTriples: true), count: 9)
+    cases[0].hasTriples = false
+    cases[1].output = .int16
+    cases[2].isCausal = true
+    cases[3].maskType = .int8
+    cases[4].position = 5
+    cases[5].zeroPoint = 1
+    cases[6].depth = 4
+    cases[7].valueDepth = 3
+    cases[8].keys = 1
+    for test in cases {
+      let (program, inputs) = Self.program(test, Numbers(test, seed: 1), stored: true)
+      #expect(try Model.kernelForms(of: try program.blob()) == [0], "\(test)")
+      #expect(try program.run(inputs) == [Self.expected(test, Numbers(test, seed: 1))], "\(test)")
+    }
+    var numbers = Numbers(Case(depth: 8, valueDepth: 2, hasTriples: true), seed: 2)
+    for (place, value) in [(0, 0x3FFF_FFFF), (1, 9), (1, 41), (3, 18)] {
+      let old = numbers.scales[place]
+      numbers.scales[place] = value
+      let (program, _) = Self.program(Case(depth: 8, valueDepth: 2, hasTriples: true), numbers, stored: true)
+      #expect(try Model.kernelForms(of: try program.blob()) == [0], "\(value) at \(place)")
+      numbers.scales[place] = old
+    }
   }
 }

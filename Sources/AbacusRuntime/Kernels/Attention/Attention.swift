@@ -4,11 +4,12 @@ import CAbacus
 // Scaled dot-product attention, one query row and head at a time, so that no more than the scores of
 // one row are ever in memory. A unit is one query row.
 
-/// The variant and, on top, 3 where queries are of int16.
+/// The variant and, on top, 3 where queries are of int16; 6, or 7 for int16, where three rows go at a time.
 @c(abacus_form_attention)
 public func attentionForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   let call = unsafe Invocation(call)
   let isWide = call.tensor(Operands.input).elementType == ElementType.int16.rawValue
+  if call.takesThreeRows { return isWide ? 7 : 6 }
   return UInt32(truncatingIfNeeded: call.record.variant) &+ (isWide ? 3 : 0)
 }
 
@@ -20,7 +21,9 @@ public func runAttention(_ call: UnsafePointer<abacus_kernel_call>) {
   case 2: unsafe attentionPaperInt8(call)
   case 3: unsafe attentionDeferredInt16(call)
   case 4: unsafe attentionOnlineInt16(call)
-  default: unsafe attentionPaperInt16(call)
+  case 5: unsafe attentionPaperInt16(call)
+  case 6: unsafe attentionRowsInt8(call)
+  default: unsafe attentionRowsInt16(call)
   }
 }
 
@@ -60,6 +63,26 @@ public func attentionOnlineInt16(_ call: UnsafePointer<abacus_kernel_call>) {
 @c(abacus_run_attention_paper_int16)
 public func attentionPaperInt16(_ call: UnsafePointer<abacus_kernel_call>) {
   unsafe attend(Invocation(call), Int16.self, .paper)
+}
+
+@inline(never)
+@c(abacus_run_attention_rows_int8)
+public func attentionRowsInt8(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe attendThreeRows(Invocation(call), Int8.self)
+  #else
+  unsafe attentionDeferredInt8(call)
+  #endif
+}
+
+@inline(never)
+@c(abacus_run_attention_rows_int16)
+public func attentionRowsInt16(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe attendThreeRows(Invocation(call), Int16.self)
+  #else
+  unsafe attentionDeferredInt16(call)
+  #endif
 }
 
 @inline(__always)

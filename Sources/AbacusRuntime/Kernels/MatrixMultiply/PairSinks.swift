@@ -40,61 +40,21 @@ extension ElementSink {
     finish()
   }
 
+  /// The same for two channels, whose biases and multipliers begin with `constants`.
   @inline(__always)
-  func bias(_ channel: Int) -> Int32 { channels[2 &* channel] }
-
-  /// Takes the sums of channels `channel` and `channel + 1`.
-  ///
-  /// - Parameter isOne: the sums are those of one row.
-  @inline(__always)
-  func store(_ sums: PairSums, channel: Int, isOne: Bool) {
-    let first = channels[2 &* channel &+ 1]
-    let second = channels[2 &* channel &+ 3]
-    put(sums.a0, first, channel)
-    put(sums.a1, second, channel &+ 1)
-    if isOne || rows == 1 { return }
-    put(sums.b0, first, channel &+ channelCount)
-    put(sums.b1, second, channel &+ 1 &+ channelCount)
-    if rows == 2 { return }
-    put(sums.c0, first, channel &+ 2 &* channelCount)
-    put(sums.c1, second, channel &+ 1 &+ 2 &* channelCount)
-  }
-}
-
-/// `OutputStage` for shifts above 32, where only the high words of products count.
-private struct HighStage<Output: SaturatedElement> {
-  /// Half a step, on the grid of the high word.
-  let rounding: Int32
-  let shift: Int32
-  let zeroPoint: Int32
-  let low: Output
-  let high: Output
-
-  init(_ stage: OutputStage) {
-    rounding = 1 &<< (stage.shift &- 33)
-    shift = stage.shift &- 32
-    zeroPoint = stage.zeroPoint
-    low = Output(truncatingIfNeeded: stage.low)
-    high = Output(truncatingIfNeeded: stage.high)
-  }
-
-  /// Shift and zero point, saturated: `OutputStage.applyHigh` in another order.
-  @inline(__always)
-  func apply(_ high: Int32) -> Output { .saturated((high &+ rounding) &>> shift &+ zeroPoint) }
-
-  /// The clamp of an activation, where saturation is not all of it: seldom, because outputs of ReLU have
-  /// the zero point -128.
-  @inline(__always)
-  func clamp(_ output: MutableElements<Output>, _ count: Int) {
-    if low == .min && high == .max { return }
-    for i in 0..<count { output[i] = min(max(output[i], low), high) }
+  func put(_ first: Int32, _ second: Int32, _ constants: Elements<Int32>, _ at: Int) {
+    put(first, constants[1], at)
+    put(second, constants[3], at &+ 1)
   }
 }
 
 /// Rows of outputs.
 struct RowSink<Output: SaturatedElement>: ElementSink {
   let channels: Elements<Int32>
-  private let stage: HighStage<Output>
+  private let stage: OutputStage
+  /// Half a step, on the grid of the high word, and the shift from there: shifts are above 32.
+  private let half: Int32
+  private let shift: Int32
   let channelCount: Int
   private let output: MutableElements<Output>
   private var target: MutableElements<Output>
@@ -102,7 +62,9 @@ struct RowSink<Output: SaturatedElement>: ElementSink {
 
   init(_ call: Invocation, _ stage: OutputStage, channelCount: Int) {
     channels = call.elements(Operands.channels)
-    self.stage = HighStage(stage)
+    self.stage = stage
+    half = 1 &<< (stage.shift &- 33)
+    shift = stage.shift &- 32
     self.channelCount = channelCount
     output = call.mutableElements(Operands.output)
     target = output
@@ -110,11 +72,12 @@ struct RowSink<Output: SaturatedElement>: ElementSink {
 
   @inline(__always)
   func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
-    target[at] = stage.apply(accumulator.multipliedFullWidth(by: multiplier).high)
+    let high = abacus_add_high_product(half, accumulator, multiplier)
+    target[at] = .saturated(abacus_word_right(high, shift) &+ stage.zeroPoint)
   }
 
   @inline(__always)
-  func finish() { stage.clamp(target, rows &* channelCount) }
+  func finish() { stage.clampSaturated(target, rows &* channelCount) }
 
   @inline(__always)
   mutating func move(to row: Int, rows: Int) {
@@ -130,9 +93,10 @@ struct WideSink: ElementSink {
   let channelCount: Int
   private let multiplier: Int32
   /// Half a step.
-  private let half: Int64
+  private let half: UInt32
+  private let shift: UInt32
   /// 32 less the shift.
-  private let lift: Int32
+  private let lift: UInt32
   private let stage: OutputStage
   private let residual: Elements<Int16>
   /// Rows of the residual before that which belongs to the output's first.
@@ -146,8 +110,9 @@ struct WideSink: ElementSink {
     channels = call.elements(Operands.channels)
     multiplier = call.record.variant == ProjectVariant.plain.rawValue ? 0 : parameters.residualMultiplier
     stage = parameters.stage
-    lift = 32 &- stage.shift
-    half = abacus_multiply_wide(1 &<< (stage.shift &- 17), 1 &<< 16)
+    shift = UInt32(bitPattern: stage.shift)
+    lift = 32 &- shift
+    half = 1 &<< (shift &- 1)
     self.channelCount = channelCount
     // Where there is none, its multiplier is 0.
     let slot = call.record.variant == ProjectVariant.plain.rawValue ? Operands.output : Operands.second
@@ -162,24 +127,13 @@ struct WideSink: ElementSink {
   @inline(__always)
   func put(_ accumulator: Int32, _ multiplier: Int32, _ at: Int) {
     let sum =
-      half &+ abacus_multiply_wide(accumulator, multiplier)
+      Int64(bitPattern: widened(half)) &+ abacus_multiply_wide(accumulator, multiplier)
       &+ abacus_multiply_wide(Int32(addend[at]), self.multiplier)
-    let high = Int32(truncatingIfNeeded: sum &>> 32)
-    let low = UInt32(truncatingIfNeeded: sum)
-    let lifted = high &<< lift
-    // A shift of 32, which is none of a word, in two.
-    var value = lifted | Int32(bitPattern: (low &>> 1) &>> UInt32(bitPattern: 31 &- lift))
-    if lifted &>> lift != high { value = high < 0 ? .min : .max }
-    target[at] = .saturated(value)
+    target[at] = Int16(truncatingIfNeeded: abacus_saturate_wide(sum, shift, lift))
   }
 
   @inline(__always)
-  func finish() {
-    if stage.low == -0x8000 && stage.high == 0x7FFF { return }
-    for i in 0..<rows &* channelCount {
-      target[i] = Int16(truncatingIfNeeded: min(max(Int32(target[i]), stage.low), stage.high))
-    }
-  }
+  func finish() { stage.clampSaturated(target, rows &* channelCount) }
 
   @inline(__always)
   mutating func move(to row: Int, rows: Int) {

@@ -198,39 +198,30 @@ struct PairedProduct {
   /// All channels of three rows.
   @inline(never)
   func three<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
-    var w = weights
-    for pair in 0..<channelCount / 2 {
-      var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
+    var (w, k, at) = (weights, sink.channels, 0)
+    let end = k.dropping(2 &* channelCount)
+    let (b, c) = (channelCount, 2 &* channelCount)
+    while k.isBefore(end) {
+      var sums = PairSums(k[0], k[2])
       sums.addThree(x, &w, depth)
-      sink.store(sums, channel: 2 &* pair, isOne: false)
+      if sink.rows == 3 { sink.put(sums.c0, sums.c1, k, at &+ c) }
+      if sink.rows > 1 { sink.put(sums.b0, sums.b1, k, at &+ b) }
+      sink.put(sums.a0, sums.a1, k, at)
+      (k, at) = (k.dropping(4), at &+ 2)
     }
   }
 
   /// All channels of one row.
   @inline(never)
   func one<Sink: ElementSink>(_ x: Elements<UInt32>, _ sink: Sink) {
-    var w = weights
-    for pair in 0..<channelCount / 2 {
-      var sums = PairSums(sink.bias(2 &* pair), sink.bias(2 &* pair &+ 1))
-      w = sums.one(x, w, depth)
-      sink.store(sums, channel: 2 &* pair, isOne: true)
+    var (w, k, at) = (weights, sink.channels, 0)
+    let end = k.dropping(2 &* channelCount)
+    while k.isBefore(end) {
+      var sums = PairSums(k[0], k[2])
+      sums.addOne(x, &w, depth)
+      sink.put(sums.a0, sums.a1, k, at)
+      (k, at) = (k.dropping(4), at &+ 2)
     }
-  }
-}
-
-// A leaf, so that sums and addresses have the registers for themselves.
-extension PairSums {
-  /// One row.
-  ///
-  /// - Returns: the weights that follow.
-  @inline(never)
-  fileprivate mutating func one(
-    _ x: Elements<UInt32>, _ weights: Elements<UInt32>, _ depth: PairedDepth
-  ) -> Elements<UInt32> {
-    var (w, sums) = (weights, self)
-    sums.addOne(x, &w, depth)
-    self = sums
-    return w
   }
 }
 #endif
