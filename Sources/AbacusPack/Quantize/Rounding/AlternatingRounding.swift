@@ -61,26 +61,53 @@ struct AlternatingRounding {
 
   /// The scales (and zero points) of all groups of each channel that, together, leave the smallest error with given codes.
   ///
-  /// Groups for which none or a negative one is best keep theirs.
+  /// Groups for which none or a negative one would be best keep theirs.
   static func fittedScales(
     _ weights: [Lanes], codes: [Lanes], on grid: PanelGrid, _ moments: DampedMoments, floor: Double
   ) -> GroupScales {
     let groups = grid.format.groups(depth: weights.count)
-    let unknowns = groups.map { Unknown(inputs: $0, factors: Array(codes[$0])) } + (grid.format.grid == .offset
-      ? groups.map { Unknown(inputs: $0, factors: [Lanes](repeating: Lanes(repeating: 1), count: $0.count)) } : [])
+    let hasZeros = grid.format.grid == .offset
+    var unknowns = groups.map { Unknown(inputs: $0, factors: Array(codes[$0])) }
+    if hasZeros {
+      unknowns += groups.map { Unknown(inputs: $0, factors: [Lanes](repeating: Lanes(repeating: 1), count: $0.count)) }
+    }
+    let present = grid.scales.steps + (hasZeros ? grid.scales.zeros : [])
     let (system, right) = normalEquations(unknowns, weights, moments)
     var scales = grid.scales
     for lane in 0..<Lanes.scalarCount {
-      let matrix = SymmetricMatrix(count: unknowns.count, values: system.map { $0[lane] })
-      let ridge = 1e-6 * matrix.diagonal.reduce(0, +) / Double(unknowns.count)
-      guard ridge > 0, let factor = CholeskyFactor(matrix.addingToDiagonal(ridge)) else { continue }
-      let solution = factor.solve(right.map { $0[lane] })
-      for group in groups.indices where solution[group] > 1e-4 * floor {
+      let solution = solution(
+        SymmetricMatrix(count: unknowns.count, values: system.map { $0[lane] }), right.map { $0[lane] },
+        present: present.map { $0[lane] }, groups: groups.count, smallestStep: 1e-4 * floor)
+      for group in groups.indices {
         scales.steps[group][lane] = solution[group]
-        if grid.format.grid == .offset { scales.zeros[group][lane] = solution[groups.count + group] }
+        if hasZeros { scales.zeros[group][lane] = solution[groups.count + group] }
       }
     }
     return scales
+  }
+
+  /// The steps of the groups of one channel, and behind them the zero points if there are any. Where a step would not be
+  /// positive, the group keeps what it has, and the others are solved for again.
+  private static func solution(
+    _ system: SymmetricMatrix, _ right: [Double], present: [Double], groups: Int, smallestStep: Double
+  ) -> [Double] {
+    var solution = present
+    var free = Array(right.indices)
+    while !free.isEmpty {
+      let fixed = right.indices.filter { !free.contains($0) }
+      let rest = free.map { row in fixed.reduce(right[row]) { $0 - system.values[row * system.count + $1] * present[$1] } }
+      let part = system.selecting(free)
+      let ridge = 1e-6 * part.diagonal.reduce(0, +) / Double(free.count)
+      guard ridge > 0, let factor = CholeskyFactor(part.addingToDiagonal(ridge)) else { return present }
+      let solved = factor.solve(rest)
+      let lost = zip(free, solved).filter { $0 < groups && $1 <= smallestStep }.map(\.0)
+      if lost.isEmpty {
+        for (index, value) in zip(free, solved) { solution[index] = value }
+        return solution
+      }
+      free.removeAll { lost.contains($0 % groups) }
+    }
+    return present
   }
 
   /// A scale or zero point, and what it is multiplied by in the weights of its group.

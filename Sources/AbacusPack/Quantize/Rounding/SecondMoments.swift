@@ -10,7 +10,7 @@ struct SecondMoments: Sendable {
   private var otherSums: [Double]
   /// [depth, depth]: the sum over rows of `row[i] * other[j]`.
   private var products: [Double]
-  /// What was last given were rows of two kinds.
+  /// Whether rows of two kinds are multiplied.
   private let isCross: Bool
 
   /// - Parameter isCross: whether rows of two kinds are multiplied: what a layer gets after rounding the layers before it,
