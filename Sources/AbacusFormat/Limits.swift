@@ -77,9 +77,9 @@ public enum Limits {
   /// k of a quotient by IntDiv: it fits 16 bits.
   public static let quotientBits: ClosedRange<Int32> = 2...16
 
-  /// Stride, dilation, window and padding of convolutions and pools: their products with
-  /// an extent must stay below `2^31`.
-  public static let maximumWindowParameter: UInt32 = 1 << 15
+  /// Stride, dilation, window and padding of convolutions and pools, numbers of 15 bits: the product of two of them is
+  /// far below `2^31`.
+  public static let maximumWindowParameter: UInt32 = (1 << 15) - 1
 
   /// Units by which an operator of a loop may begin late: rounds in which nothing is made must not be many.
   public static let maximumDelay: UInt32 = 1 << 12

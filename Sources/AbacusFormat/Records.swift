@@ -194,8 +194,6 @@ public struct TensorRecord: BitwiseCopyable {
 /// parameters in the record of the same name in `Parameters.swift`.
 public struct OperatorRecord: BitwiseCopyable {
   public static let bytes = 48
-  /// Where `operands` begin.
-  public static let operandsOffset = 20
 
   public enum Flags {
     /// In a loop with the operator before: a block of units passes through all operators of the loop

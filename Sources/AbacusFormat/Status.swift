@@ -8,6 +8,7 @@ public enum Status: UInt32, Error, Sendable {
   case arenaTooSmall = 6
   case badArgument = 7
   case notReady = 8
-  /// 9 is `ABACUS_IN_PROGRESS`, which is no failure.
+  /// No failure, and never thrown: here so that the codes have no gap, and no table.
+  case inProgress = 9
   case lengthLimit = 10
 }

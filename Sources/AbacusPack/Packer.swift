@@ -68,6 +68,8 @@ extension PackOptions {
 public struct PackedModel {
   public let blob: [UInt8]
   public let planned: PlannedProgram
+  /// Plans that there are, where patches were looked for.
+  public var alternatives: [PlanAlternative] = []
 }
 
 /// From a quantised graph to a blob.
@@ -81,17 +83,24 @@ public enum Packer {
     guard program.inputs.count + program.outputs.count <= Int(Limits.maximumBoundaryTensors) else {
       throw PackError(.unsupported, "the model has too many inputs and outputs")
     }
-    let planned = try Planner.plan(program, ramLimit: options.ramLimit)
+    let plans = try Planner.plan(program, ramLimit: options.ramLimit)
     var metadata = [(key: "name", value: graph.name)].filter { !$0.value.isEmpty }
     if !options.labels.isEmpty {
       metadata.append((key: "labels", value: options.labels.joined(separator: "\n")))
     }
-    let blob = try BlobWriter.write(planned, options: options, metadata: metadata)
+    func write(_ planned: PlannedProgram) throws -> [UInt8] {
+      try BlobWriter.write(planned, options: options, metadata: metadata)
+    }
+    let blob = try write(plans.taken)
     do {
       _ = try Model.requirements(of: blob)
     } catch {
       throw PackError(.malformed, "internal error: the runtime refuses the packed blob (\(error))")
     }
-    return PackedModel(blob: blob, planned: planned)
+    var alternatives = try plans.alternatives.map { PlanAlternative($0, blobBytes: try write($0).count) }
+    if !alternatives.isEmpty {
+      alternatives.append(PlanAlternative(plans.taken, blobBytes: blob.count, isTaken: true))
+    }
+    return PackedModel(blob: blob, planned: plans.taken, alternatives: alternatives)
   }
 }

@@ -35,47 +35,51 @@ struct BlobVerifier {
   func verifyHeader() throws(Status) {
     try require(available >= 4 && blob.word(0) == HeaderRecord.magic, .notAModel)
     try require(available >= HeaderRecord.bytes)
-    let header = blob.header
-    try require(header.formatVersion == formatVersion, .unsupportedVersion)
-    try require(Int(header.headerBytes) == HeaderRecord.bytes)
-    try require(header.flags == 0)
-    try require(header.blobBytes >= UInt32(HeaderRecord.bytes))
-    try require(header.blobBytes <= Limits.maximumBlobBytes)
-    try require(UInt(header.blobBytes) <= UInt(bitPattern: available))
-    try require(header.arenaBytes <= Limits.maximumArenaBytes)
-    try require(header.tensorCount <= Limits.maximumTensors)
-    try require(header.operatorCount <= Limits.maximumOperators)
-    try require(
-      UInt32(header.inputCount) + UInt32(header.outputCount) <= Limits.maximumBoundaryTensors)
+    try require(blob.header.formatVersion == formatVersion, .unsupportedVersion)
+    try require(Int(blob.header.headerBytes) == HeaderRecord.bytes)
+    try require(blob.header.flags == 0)
+    try require(blob.header.blobBytes >= UInt32(HeaderRecord.bytes))
+    try require(blob.header.blobBytes <= Limits.maximumBlobBytes)
+    try require(UInt(blob.header.blobBytes) <= UInt(bitPattern: available))
+    try require(blob.header.arenaBytes <= Limits.maximumArenaBytes)
+    try require(blob.header.tensorCount <= Limits.maximumTensors)
+    try require(blob.header.operatorCount <= Limits.maximumOperators)
+    try require(boundaryCount <= Limits.maximumBoundaryTensors)
   }
+
+  /// Inputs and outputs.
+  private var boundaryCount: UInt32 { UInt32(blob.header.inputCount) &+ UInt32(blob.header.outputCount) }
 
   @_optimize(size)
   private func verifySections() throws(Status) {
-    let header = blob.header
     // In order, aligned, without overlap, inside the blob.
     var end = UInt32(HeaderRecord.bytes)
     for index in 0..<Section.count {
-      let section = header.sections[index]
-      try require(section.offset >= end && section.offset <= header.blobBytes)
-      try require(section.offset % Limits.sectionAlignment == 0)
-      try require(section.bytes <= header.blobBytes - section.offset)
-      end = section.offset + section.bytes
+      let (offset, bytes) = (blob.header.sections[index].offset, blob.header.sections[index].bytes)
+      try require(offset >= end && offset <= blob.header.blobBytes)
+      try require(offset % Limits.sectionAlignment == 0)
+      try require(bytes <= blob.header.blobBytes &- offset)
+      end = offset &+ bytes
     }
-    try require(
-      blob.section(.tensors).bytes == header.tensorCount * UInt32(TensorRecord.bytes))
-    try require(
-      blob.section(.operators).bytes == header.operatorCount * UInt32(OperatorRecord.bytes))
-    let boundary = UInt32(header.inputCount) + UInt32(header.outputCount)
-    try require(blob.section(.boundary).bytes == boundary * 2)
+    try require(blob.section(.tensors).bytes == blob.header.tensorCount &* UInt32(TensorRecord.bytes))
+    try require(blob.section(.operators).bytes == blob.header.operatorCount &* UInt32(OperatorRecord.bytes))
+    try require(blob.section(.boundary).bytes == boundaryCount &* 2)
     try require(blob.section(.parameters).bytes % 4 == 0 && blob.section(.reserved).bytes == 0)
   }
 
+  @_optimize(size)
   private func verifyPlanChecksum() throws(Status) {
-    var checksum = PlanChecksum()
-    for index in 0..<HeaderRecord.checkedBytes / 4 { checksum.add(blob.word(index)) }
+    let header = add(words: 0..<HeaderRecord.checkedBytes / 4, to: PlanChecksum())
     let constants = Int(truncatingIfNeeded: blob.section(.constants).offset)
-    for index in HeaderRecord.bytes / 4..<constants / 4 { checksum.add(blob.word(index)) }
-    try require(checksum.value == blob.header.planChecksum)
+    let plan = add(words: HeaderRecord.bytes / 4..<constants / 4, to: header)
+    try require(plan.value == blob.header.planChecksum)
+  }
+
+  @inline(never)
+  private func add(words: Range<Int>, to checksum: PlanChecksum) -> PlanChecksum {
+    var checksum = checksum
+    for index in words { checksum.add(blob.word(index)) }
+    return checksum
   }
 
   /// CRC-32 of the whole content, both checksums left out.
@@ -98,64 +102,84 @@ struct BlobVerifier {
     }
   }
 
+  @inline(never)
   @_optimize(size)
-  private func verify(_ tensor: TensorRecord) throws(Status) {
-    guard let type = ElementType(rawValue: tensor.elementType),
-      let placement = Placement(rawValue: tensor.placement)
-    else { throw .corrupt }
-    try require(tensor.rank <= UInt8(Limits.maximumRank))
-    try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
-    try require(tensor.byteCount <= Limits.maximumTensorBytes)
-    let whole = try storedBytes(tensor, type)
+  private func verify(_ tensor: Tensor) throws(Status) {
+    try require(tensor.elementType >= 1 && tensor.elementType <= ElementType.int2.rawValue)
+    try require(tensor.elementType <= ElementType.int32.rawValue, .unsupportedOperator)
+    // 0, 0, 1, 2 for the types 1 to 4.
+    let shift = UInt32(max(tensor.elementType, 2) &- 2)
+    let elements = try storedElements(tensor)
+    try require(elements >= 1 && elements <= Limits.maximumTensorBytes &>> shift)
+    let whole = elements &<< shift
     if tensor.flags == 0 {
       try require(tensor.byteCount == whole)
     } else {
       // How many rows each operator needs of it, the operator's own check compares.
       try require(tensor.flags <= TensorRecord.Flags.lines)
-      try require(placement == .arena && tensor.layout == Layout.plain.rawValue)
+      try require(tensor.placement == Placement.arena.rawValue && tensor.layout == Layout.plain.rawValue)
       try require(tensor.byteCount <= whole)
     }
+    let isConstant = tensor.placement == Placement.constant.rawValue
+    let limit = isConstant ? blob.section(.constants).bytes : blob.header.arenaBytes
     try require(tensor.offset % Limits.tensorAlignment == 0)
-    let limit =
-      placement == .constant ? blob.section(.constants).bytes : blob.header.arenaBytes
-    try require(tensor.offset <= limit && tensor.byteCount <= limit - tensor.offset)
-    if placement == .state && tensor.auxiliary != TensorRecord.none {
-      try verifyInitialValue(of: tensor)
-    }
+    try require(tensor.offset <= limit && tensor.byteCount <= limit &- tensor.offset)
+    if isConstant || tensor.placement == Placement.arena.rawValue { return }
+    try require(tensor.placement == Placement.state.rawValue)
+    if tensor.auxiliary != TensorRecord.none { try verifyInitialValue(of: tensor) }
   }
 
-  /// Bytes that shape, type and layout imply. Everything stays below 2^30, so nothing wraps.
-  private func storedBytes(_ tensor: TensorRecord, _ type: ElementType) throws(Status) -> UInt32 {
-    guard let layout = Layout(rawValue: tensor.layout) else { throw .corrupt }
-    switch layout {
-    case .plain:
+  /// Elements that extents and layout imply, padding included. All high words of products are 0 where this is no more
+  /// than the limit.
+  @inline(__always)
+  private func storedElements(_ tensor: Tensor) throws(Status) -> UInt32 {
+    let rank = Int(tensor.rank)
+    try require(rank <= Limits.maximumRank)
+    var high: UInt32 = 0
+    var columns: UInt32 = 1
+    for dimension in 1..<Limits.maximumRank {
+      let extent = tensor.dims[dimension]
+      if extent == 1 { continue }
+      try require(dimension < rank)
+      columns = multiply(columns, extent, &high)
+    }
+    var rows = tensor.dims[0]
+    try require(rank > 0 || rows == 1)
+    if tensor.layout == Layout.plain.rawValue {
       try require(tensor.blockRows == 1 || tensor.flags == TensorRecord.Flags.lines)
       try require(tensor.blockColumns == 1)
-    case .blocked, .paired:
-      try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
-      if layout == .paired {
-        try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
-      }
-    case .twoOfFour, .blockSparse:
-      throw .unsupportedOperator
+    } else {
+      try verifyBlocks(of: tensor)
+      try require(high == 0)
+      rows = try roundUp(rows, UInt32(tensor.blockRows))
+      columns = try roundUp(columns, UInt32(tensor.blockColumns))
     }
-    try require(tensor.dims[0] >= 1)
-    var elements = layout == .plain ? tensor.dims[0] : try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
-    try require(elements <= Limits.maximumTensorBytes && (tensor.rank > 0 || elements == 1))
-    for dimension in 1..<Limits.maximumRank where tensor.dims[dimension] != 1 {
-      try require(dimension < Int(tensor.rank) && tensor.dims[dimension] >= 1)
-      elements = try product(elements, tensor.dims[dimension])
-    }
-    if layout != .plain {
-      let rows = try roundUp(tensor.dims[0], UInt32(tensor.blockRows))
-      elements = try product(rows, try roundUp(elements / rows, UInt32(tensor.blockColumns)))
-    }
-    if type == .int4 || type == .int2 { return try product(elements, type.bits) / 8 }
-    return try product(elements, type.bits / 8)
+    let elements = multiply(rows, columns, &high)
+    try require(high == 0)
+    return elements
+  }
+
+  @inline(__always)
+  private func multiply(_ a: UInt32, _ b: UInt32, _ high: inout UInt32) -> UInt32 {
+    let product = a.multipliedFullWidth(by: b)
+    high |= product.high
+    return product.low
+  }
+
+  @inline(never)
+  @_optimize(size)
+  private func verifyBlocks(of tensor: Tensor) throws(Status) {
+    try require(tensor.layout <= Layout.paired.rawValue)
+    try require(
+      tensor.layout == Layout.blocked.rawValue || tensor.layout == Layout.paired.rawValue, .unsupportedOperator)
+    try require(tensor.placement == Placement.constant.rawValue && tensor.rank >= 2)
+    try require(tensor.blockRows >= 1 && tensor.blockColumns >= 1)
+    if tensor.layout == Layout.blocked.rawValue { return }
+    try require(tensor.blockRows == PairedLayout.rows && tensor.blockColumns == PairedLayout.columns)
   }
 
   @_optimize(size)
-  private func verifyInitialValue(of tensor: TensorRecord) throws(Status) {
+  private func verifyInitialValue(of tensor: Tensor) throws(Status) {
     try require(UInt32(tensor.auxiliary) < blob.header.tensorCount)
     let initial = blob.tensor(Int(tensor.auxiliary))
     try require(initial.placement == Placement.constant.rawValue)
@@ -166,12 +190,10 @@ struct BlobVerifier {
 
   @_optimize(size)
   private func verifyBoundary() throws(Status) {
-    let header = blob.header
-    for index in 0..<Int(header.inputCount) + Int(header.outputCount) {
-      try require(UInt32(truncatingIfNeeded: blob.boundary(index)) < header.tensorCount)
+    for index in 0..<Int(truncatingIfNeeded: boundaryCount) {
+      try require(UInt32(truncatingIfNeeded: blob.boundary(index)) < blob.header.tensorCount)
       let tensor = blob.tensor(blob.boundary(index))
       try require(tensor.placement != Placement.constant.rawValue)
-      try require(tensor.elementType <= ElementType.int32.rawValue)
       try require(tensor.layout == Layout.plain.rawValue && tensor.flags == 0)
     }
   }
@@ -179,28 +201,28 @@ struct BlobVerifier {
   /// The count of tokens is one int32 of state.
   @_optimize(size)
   private func verifyPosition() throws(Status) {
-    let header = blob.header
-    if header.positionTensor == 0 {
-      return try require(header.positionStep == 0 && header.positionLimit == 0)
+    let place = UInt32(blob.header.positionTensor)
+    if place == 0 {
+      return try require(blob.header.positionStep == 0 && blob.header.positionLimit == 0)
     }
-    try require(UInt32(header.positionTensor) <= header.tensorCount)
-    let tensor = blob.tensor(Int(header.positionTensor) - 1)
+    try require(place <= blob.header.tensorCount)
+    let tensor = blob.tensor(Int(truncatingIfNeeded: place &- 1))
     try require(tensor.placement == Placement.state.rawValue && tensor.byteCount == 4)
     try require(tensor.elementType == ElementType.int32.rawValue)
-    try require(header.positionStep >= 1 && header.positionLimit <= Limits.maximumTensorBytes)
+    try require(blob.header.positionStep >= 1 && blob.header.positionLimit <= Limits.maximumTensorBytes)
   }
 
   /// Names are read by C hosts as strings: each must end inside the section.
   @_optimize(size)
   private func verifyNames() throws(Status) {
-    let names = blob.section(.names)
-    if names.bytes == 0 { return }
-    let table = blob.header.tensorCount * 4
-    try require(names.bytes > table)
-    try require(blob.byte(Int(truncatingIfNeeded: names.offset + names.bytes - 1)) == 0)
+    let (start, bytes) = (blob.section(.names).offset, blob.section(.names).bytes)
+    if bytes == 0 { return }
+    let table = blob.header.tensorCount &* 4
+    try require(bytes > table)
+    try require(blob.byte(Int(truncatingIfNeeded: start &+ bytes &- 1)) == 0)
     for index in 0..<Int(truncatingIfNeeded: blob.header.tensorCount) {
       guard let offset = blob.nameOffset(index) else { throw .corrupt }
-      try require(offset >= table && offset < names.bytes)
+      try require(offset >= table && offset < bytes)
     }
   }
 
@@ -208,31 +230,38 @@ struct BlobVerifier {
 
   @_optimize(size)
   private func verifyOperators() throws(Status) {
-    let parameters = blob.section(.parameters)
     var unitsInRound = UInt32(1)
+    var continues = continuesLoop(0)
+    try require(!continues)
     for index in 0..<Int(truncatingIfNeeded: blob.header.operatorCount) {
-      let record = unsafe blob.operatorRecord(index).pointee
-      try require(record.flags <= OperatorRecord.Flags.descends)
-      let isInLoop = continuesLoop(index) || continuesLoop(index + 1)
-      try require(index > 0 || !continuesLoop(index))
-      try require(isInLoop ? record.flags != OperatorRecord.Flags.descends : record.delay == 0)
-      try require(hasForms(record.opcode) || record.variant == 0, .unsupportedOperator)
-      try require(record.units >= 1 && record.unitsPerStep >= 1)
-      try require(record.units <= Limits.maximumTensorBytes)
-      try require(record.unitsPerStep <= Limits.maximumTensorBytes)
-      try require(record.parameterOffset <= parameters.bytes && record.parameterOffset % 4 == 0)
-      unitsInRound = max(continuesLoop(index) ? unitsInRound : 1, record.unitsPerStep)
-      if isInLoop { try verifyRounds(record, unitsInRound: unitsInRound, isLast: !continuesLoop(index + 1)) }
-      let tensorCount = blob.header.tensorCount
-      for slot in 0..<Limits.maximumOperands where record.operands[slot] != TensorRecord.none {
-        try require(UInt32(record.operands[slot]) < tensorCount)
-        // An operator outside of loops makes all its units at once, for which a block has no room.
-        try require(isInLoop || blob.tensor(Int(record.operands[slot])).flags == 0)
+      let goesOn = continuesLoop(index &+ 1)
+      let parameters = unsafe blob.operatorRecord(index).pointee.parameterOffset
+      try require(parameters <= blob.section(.parameters).bytes && parameters % 4 == 0)
+      var call = unsafe blob.kernelCall(index, arena: nil)
+      let operation = unsafe Invocation(&call)
+      try verify(operation, isInLoop: continues || goesOn)
+      if continues || goesOn {
+        unitsInRound = max(continues ? unitsInRound : 1, operation.record.unitsPerStep)
+        try verifyRounds(operation, unitsInRound: unitsInRound, isLast: !goesOn)
       }
-      let status = unsafe withUnsafePointer(to: kernelCall(index)) { call in
-        unsafe abacus_dispatch_check(UInt32(record.opcode), call)
-      }
+      let status = unsafe abacus_dispatch_check(UInt32(operation.record.opcode), &call)
       if status != ABACUS_OK { throw Status(rawValue: status.rawValue) ?? .corrupt }
+      continues = goesOn
+    }
+  }
+
+  /// What holds for every operator.
+  @inline(__always)
+  private func verify(_ operation: Invocation, isInLoop: Bool) throws(Status) {
+    try require(operation.record.flags <= OperatorRecord.Flags.descends)
+    try require(hasForms(operation.record.opcode) || operation.record.variant == 0, .unsupportedOperator)
+    try require(operation.record.units &- 1 < Limits.maximumTensorBytes)
+    try require(operation.record.unitsPerStep &- 1 < Limits.maximumTensorBytes)
+    try require(isInLoop || operation.record.delay == 0)
+    for slot in 0..<Limits.maximumOperands where operation.has(slot) {
+      try require(UInt32(operation.record.operands[slot]) < blob.header.tensorCount)
+      // An operator outside of loops makes all its units at once, for which a block has no room.
+      try require(isInLoop || operation.tensor(slot).flags == 0)
     }
   }
 
@@ -244,11 +273,14 @@ struct BlobVerifier {
   /// No unit of any round wraps; the last operator of a loop says how many rounds there are.
   ///
   /// - Parameter unitsInRound: most units that an operator of the loop, up to this one, makes in a round.
+  @inline(never)
   @_optimize(size)
-  private func verifyRounds(_ record: OperatorRecord, unitsInRound: UInt32, isLast: Bool) throws(Status) {
-    try require(record.delay <= Limits.maximumDelay)
-    let end = try sum(record.units, record.delay)
-    if isLast { _ = try product(end / record.unitsPerStep + 2, unitsInRound) }
+  private func verifyRounds(_ operation: Invocation, unitsInRound: UInt32, isLast: Bool) throws(Status) {
+    let (delay, unitsPerStep) = (operation.record.delay, operation.record.unitsPerStep)
+    try require(operation.record.flags != OperatorRecord.Flags.descends)
+    try require(delay <= Limits.maximumDelay)
+    let end = try sum(operation.record.units, delay)
+    if isLast { _ = try product(end / unitsPerStep + 2, unitsInRound) }
   }
 
   /// True where the operator's own check looks at the variant.
@@ -257,11 +289,6 @@ struct BlobVerifier {
     case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide: true
     default: false
     }
-  }
-
-  /// A call without an arena, for the checks.
-  private func kernelCall(_ index: Int) -> abacus_kernel_call {
-    unsafe blob.kernelCall(index, arena: nil)
   }
 }
 
@@ -288,9 +315,17 @@ func require(_ condition: Bool, _ status: Status = .corrupt) throws(Status) {
 /// A product of extents, within the limit.
 @inline(__always)
 func product(_ a: UInt32, _ b: UInt32) throws(Status) -> UInt32 {
-  let (value, overflow) = a.multipliedReportingOverflow(by: b)
-  try require(!overflow && value <= Limits.maximumTensorBytes)
+  let value = saturatedProduct(a, b)
+  try require(value <= Limits.maximumTensorBytes)
   return value
+}
+
+/// A product of extents, none of which is 0; where it does not fit, the greatest number, which is beyond any limit and
+/// makes every further product so.
+@inline(never)
+func saturatedProduct(_ a: UInt32, _ b: UInt32) -> UInt32 {
+  let product = a.multipliedFullWidth(by: b)
+  return product.high == 0 ? product.low : .max
 }
 
 /// A sum, within the limit.

@@ -10,8 +10,9 @@ struct BlobView {
     unsafe self.base = base
   }
 
+  /// Read where it lies: nothing of it is copied.
   var header: HeaderRecord {
-    @inline(__always) get { unsafe base.assumingMemoryBound(to: HeaderRecord.self).pointee }
+    @inline(__always) unsafeAddress { unsafe base.assumingMemoryBound(to: HeaderRecord.self) }
   }
 
   @inline(__always)
@@ -25,8 +26,8 @@ struct BlobView {
   }
 
   @inline(__always)
-  func tensor(_ index: Int) -> TensorRecord {
-    unsafe address(.tensors).assumingMemoryBound(to: TensorRecord.self)[index]
+  func tensor(_ index: Int) -> Tensor {
+    unsafe Tensor(address(.tensors).assumingMemoryBound(to: TensorRecord.self) + index)
   }
 
   @inline(__always)

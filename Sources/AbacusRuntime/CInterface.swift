@@ -9,12 +9,12 @@ public func abacus_inspect(
 ) -> abacus_status {
   guard let blob = unsafe blob, let out = unsafe out else { return ABACUS_BAD_ARGUMENT }
   do {
-    let header = unsafe try verified(blob, blobBytes).header
+    let view = unsafe try verified(blob, blobBytes)
     unsafe out.pointee = abacus_requirements(
-      arena_bytes: header.arenaBytes, stack_bytes: header.stackBytes,
-      operator_count: header.operatorCount, input_count: UInt32(header.inputCount),
-      output_count: UInt32(header.outputCount),
-      multiply_accumulates: header.multiplyAccumulates)
+      arena_bytes: view.header.arenaBytes, stack_bytes: view.header.stackBytes,
+      operator_count: view.header.operatorCount, input_count: UInt32(view.header.inputCount),
+      output_count: UInt32(view.header.outputCount),
+      multiply_accumulates: view.header.multiplyAccumulates)
     return ABACUS_OK
   } catch {
     return abacus_status(rawValue: error.rawValue)
@@ -37,9 +37,7 @@ public func abacus_open(
       UInt(bitPattern: arenaBytes) >= UInt(view.header.arenaBytes), .arenaTooSmall)
     guard let arena = unsafe arena else { return ABACUS_BAD_ARGUMENT }
     try require(unsafe isAligned(arena, Int(Limits.arenaAlignment)), .misaligned)
-    var opened = unsafe Session(blob: view, arena: arena)
-    opened.reset()
-    unsafe storage.initializeMemory(as: Session.self, to: opened)
+    unsafe storage.initializeMemory(as: Session.self, to: Session(blob: view, arena: arena)).pointee.reset()
     return ABACUS_OK
   } catch {
     return abacus_status(rawValue: error.rawValue)
@@ -51,12 +49,7 @@ public func abacus_input(
   _ session: UnsafeMutablePointer<abacus_session>?, _ index: UInt32,
   _ out: UnsafeMutablePointer<abacus_tensor>?
 ) -> abacus_status {
-  guard let out = unsafe out, unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
-  guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
-  let header = unsafe opened.pointee.blob.header
-  guard index < UInt32(header.inputCount) else { return ABACUS_BAD_ARGUMENT }
-  unsafe out.pointee = opened.pointee.view(Int(index))
-  return ABACUS_OK
+  unsafe boundary(session, index, isOutput: false, out)
 }
 
 @c @implementation
@@ -64,29 +57,43 @@ public func abacus_output(
   _ session: UnsafeMutablePointer<abacus_session>?, _ index: UInt32,
   _ out: UnsafeMutablePointer<abacus_tensor>?
 ) -> abacus_status {
+  unsafe boundary(session, index, isOutput: true, out)
+}
+
+@inline(never)
+private func boundary(
+  _ session: UnsafeMutablePointer<abacus_session>?, _ index: UInt32, isOutput: Bool,
+  _ out: UnsafeMutablePointer<abacus_tensor>?
+) -> abacus_status {
   guard let out = unsafe out, unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
   guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
-  let header = unsafe opened.pointee.blob.header
-  guard index < UInt32(header.outputCount) else { return ABACUS_BAD_ARGUMENT }
-  unsafe out.pointee = opened.pointee.view(Int(header.inputCount) + Int(index))
+  let inputCount = unsafe UInt32(opened.pointee.blob.header.inputCount)
+  let outputCount = unsafe UInt32(opened.pointee.blob.header.outputCount)
+  guard index < (isOutput ? outputCount : inputCount) else { return ABACUS_BAD_ARGUMENT }
+  unsafe opened.pointee.describe(Int(truncatingIfNeeded: isOutput ? inputCount &+ index : index), out)
   return ABACUS_OK
 }
 
 @c @implementation
 public func abacus_run(_ session: UnsafeMutablePointer<abacus_session>?) -> abacus_status {
-  guard unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
-  guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
-  if unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin { return ABACUS_LENGTH_LIMIT }
-  unsafe opened.pointee.run()
-  return ABACUS_OK
+  let status = unsafe mayAdvance(session)
+  if status == ABACUS_OK { unsafe ready(session)?.pointee.run() }
+  return status
 }
 
 @c @implementation
 public func abacus_step(_ session: UnsafeMutablePointer<abacus_session>?) -> abacus_status {
+  let status = unsafe mayAdvance(session)
+  guard status == ABACUS_OK, let opened = unsafe ready(session) else { return status }
+  return unsafe opened.pointee.step() ? ABACUS_IN_PROGRESS : ABACUS_OK
+}
+
+/// Whether a run may begin or go on.
+@inline(never)
+private func mayAdvance(_ session: UnsafeMutablePointer<abacus_session>?) -> abacus_status {
   guard unsafe session != nil else { return ABACUS_BAD_ARGUMENT }
   guard let opened = unsafe ready(session) else { return ABACUS_NOT_READY }
-  if unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin { return ABACUS_LENGTH_LIMIT }
-  return unsafe opened.pointee.step() ? ABACUS_IN_PROGRESS : ABACUS_OK
+  return unsafe opened.pointee.isBetweenRuns && !opened.pointee.mayBegin ? ABACUS_LENGTH_LIMIT : ABACUS_OK
 }
 
 @c @implementation

@@ -25,10 +25,9 @@ struct Session {
 
   /// Whether a run may begin: the position, where the model has one, is below its limit.
   var mayBegin: Bool {
-    let header = blob.header
-    if header.positionTensor == 0 { return true }
-    let end = unsafe UInt32(bitPattern: position.pointee).addingReportingOverflow(UInt32(header.positionStep))
-    return !end.overflow && end.partialValue <= header.positionLimit
+    if blob.header.positionTensor == 0 { return true }
+    let end = unsafe UInt32(bitPattern: position.pointee).addingReportingOverflow(UInt32(blob.header.positionStep))
+    return !end.overflow && end.partialValue <= blob.header.positionLimit
   }
 
   /// Nothing of the next run is executed yet.
@@ -43,6 +42,7 @@ struct Session {
   /// starts a new run.
   mutating func step() -> Bool { advance(isWhole: false) }
 
+  @inline(never)
   private mutating func advance(isWhole: Bool) -> Bool {
     if nextOperator < blob.header.operatorCount {
       if continuesLoop(nextOperator) || continuesLoop(nextOperator &+ 1) { runRound() } else { runSlice(isWhole: isWhole) }
@@ -139,7 +139,7 @@ struct Session {
     }
   }
 
-  private func initialize(_ tensor: TensorRecord) {
+  private func initialize(_ tensor: Tensor) {
     let count = Int(truncatingIfNeeded: tensor.byteCount)
     let target = unsafe arena + Int(truncatingIfNeeded: tensor.offset)
     if tensor.auxiliary != TensorRecord.none {
@@ -166,22 +166,17 @@ struct Session {
   }
 
   /// The view of a boundary tensor; inputs come first.
-  func view(_ index: Int) -> abacus_tensor {
+  func describe(_ index: Int, _ view: UnsafeMutablePointer<abacus_tensor>) {
     let tensorIndex = blob.boundary(index)
-    let record = blob.tensor(tensorIndex)
-    var view = unsafe abacus_tensor()
-    unsafe view.data = arena + Int(truncatingIfNeeded: record.offset)
-    unsafe view.bytes = record.byteCount
-    unsafe view.dtype = abacus_dtype(rawValue: UInt32(record.elementType))
-    unsafe view.rank = UInt32(record.rank)
-    unsafe view.dims = (
-      record.dims[0], record.dims[1], record.dims[2], record.dims[3], record.dims[4], record.dims[5]
-    )
-    unsafe view.zero_point = Int32(record.zeroPoint)
-    unsafe view.multiplier = record.scaleMultiplier
-    unsafe view.shift = Int32(record.scaleShift)
-    unsafe view.name = name(tensorIndex)
-    return unsafe view
+    let tensor = blob.tensor(tensorIndex)
+    unsafe view.pointee = abacus_tensor(
+      data: arena + Int(truncatingIfNeeded: tensor.offset), bytes: tensor.byteCount,
+      dtype: abacus_dtype(rawValue: UInt32(tensor.elementType)), rank: UInt32(tensor.rank),
+      dims: (
+        tensor.dims[0], tensor.dims[1], tensor.dims[2], tensor.dims[3], tensor.dims[4], tensor.dims[5]
+      ),
+      zero_point: Int32(tensor.zeroPoint), multiplier: tensor.scaleMultiplier, shift: Int32(tensor.scaleShift),
+      name: name(tensorIndex))
   }
 
   private func name(_ tensor: Int) -> UnsafePointer<CChar> {

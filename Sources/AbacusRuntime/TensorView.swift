@@ -188,8 +188,11 @@ public struct Invocation {
     unsafe self.call = call
   }
 
+  /// The operator's record, read where it lies.
   var record: OperatorRecord {
-    unsafe call.pointee.operator_record.assumingMemoryBound(to: OperatorRecord.self).pointee
+    @inline(__always) unsafeAddress {
+      unsafe call.pointee.operator_record.assumingMemoryBound(to: OperatorRecord.self)
+    }
   }
 
   /// Bytes between the operator's parameters and the end of their section.
@@ -229,9 +232,9 @@ public struct Invocation {
   }
 
   @inline(__always)
-  func tensor(_ slot: Int) -> TensorRecord {
+  func tensor(_ slot: Int) -> Tensor {
     let index = Int(truncatingIfNeeded: record.operands[slot])
-    return unsafe call.pointee.tensors.assumingMemoryBound(to: TensorRecord.self)[index]
+    return unsafe Tensor(call.pointee.tensors.assumingMemoryBound(to: TensorRecord.self) + index)
   }
 
   @inline(__always)
@@ -249,15 +252,12 @@ public struct Invocation {
   /// Where the first byte of an operand is, or would be if all of it were there.
   @inline(never)
   private func address(_ slot: Int) -> UnsafeMutableRawPointer {
-    let operands = unsafe call.pointee.operator_record.advanced(by: OperatorRecord.operandsOffset)
-      .assumingMemoryBound(to: UInt16.self)
-    let tensor = unsafe call.pointee.tensors.assumingMemoryBound(to: TensorRecord.self)
-      + Int(truncatingIfNeeded: operands[slot])
-    let base = unsafe tensor.pointee.placement == Placement.constant.rawValue
-      ? UnsafeMutableRawPointer(mutating: call.pointee.constants!) : call.pointee.arena!
-    let place = unsafe base + Int(truncatingIfNeeded: tensor.pointee.offset)
-    if unsafe tensor.pointee.flags != TensorRecord.Flags.lines { return unsafe place }
-    return unsafe place - tensor.pointee.bytesBefore(round: call.pointee.round)
+    let tensor = tensor(slot)
+    let base = unsafe tensor.placement == Placement.constant.rawValue
+      ? UnsafeMutableRawPointer(mutating: call.pointee.constants) : call.pointee.arena!
+    let place = unsafe base + Int(truncatingIfNeeded: tensor.offset)
+    if tensor.flags != TensorRecord.Flags.lines { return unsafe place }
+    return unsafe place - tensor.bytesBefore(round: call.pointee.round)
   }
 
   /// Elements up to the last one there; only debug builds ask.
@@ -283,12 +283,40 @@ public struct Invocation {
   }
 }
 
-extension TensorRecord {
+/// A tensor's record where it lies in the blob: its fields are read there, and nothing is copied.
+@safe
+struct Tensor {
+  private let pointer: UnsafePointer<TensorRecord>
+
+  @inline(__always)
+  init(_ pointer: UnsafePointer<TensorRecord>) {
+    unsafe self.pointer = pointer
+  }
+
+  private var record: TensorRecord {
+    @inline(__always) unsafeAddress { unsafe pointer }
+  }
+
+  var elementType: UInt8 { @inline(__always) get { record.elementType } }
+  var placement: UInt8 { @inline(__always) get { record.placement } }
+  var rank: UInt8 { @inline(__always) get { record.rank } }
+  var layout: UInt8 { @inline(__always) get { record.layout } }
+  var offset: UInt32 { @inline(__always) get { record.offset } }
+  var byteCount: UInt32 { @inline(__always) get { record.byteCount } }
+  var dims: InlineArray<6, UInt32> { @inline(__always) get { record.dims } }
+  var scaleMultiplier: Int32 { @inline(__always) get { record.scaleMultiplier } }
+  var zeroPoint: Int16 { @inline(__always) get { record.zeroPoint } }
+  var scaleShift: Int8 { @inline(__always) get { record.scaleShift } }
+  var flags: UInt8 { @inline(__always) get { record.flags } }
+  var blockRows: UInt8 { @inline(__always) get { record.blockRows } }
+  var blockColumns: UInt8 { @inline(__always) get { record.blockColumns } }
+  var auxiliary: UInt16 { @inline(__always) get { record.auxiliary } }
+
   /// Bytes of the image that are not there any more when lines have come to a round. They have one image,
   /// of one byte an element.
   @inline(__always)
   func bytesBefore(round: UInt32) -> Int {
-    if flags != Flags.lines { return 0 }
+    if flags != TensorRecord.Flags.lines { return 0 }
     let row = round &* UInt32(blockRows)
     let first = row > UInt32(auxiliary) ? row &- UInt32(auxiliary) : 0
     return Int(truncatingIfNeeded: first &* (dims[2] &* dims[3]))

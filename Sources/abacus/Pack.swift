@@ -41,7 +41,7 @@ struct Pack: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Bytes of RAM that arena and stack may take: layers run row by row until it is enough. Unless given, the arena is as small as it gets at next to no cost in instructions.",
+      "Bytes of RAM that arena and stack may take: layers run row by row, and then patch by patch, until it is enough. Unless given, the arena is as small as it gets at next to no cost in instructions.",
       valueName: "bytes"))
   var ram: Int?
 
@@ -112,6 +112,8 @@ struct Pack: ParsableCommand {
     var inPlaceOperators: Int
     /// What shares memory, and what exists as lines.
     var choices: [PlanChoice]
+    /// Plans with and without patches, where the smallest without did not fit.
+    var alternatives: [PlanAlternative]
     var multiplyAccumulates: UInt64
 
     init(_ packed: PackedModel, _ output: String) {
@@ -125,6 +127,7 @@ struct Pack: ParsableCommand {
       operators = planned.program.steps.count
       inPlaceOperators = planned.inPlaceSteps
       choices = planned.choices
+      alternatives = packed.alternatives
       multiplyAccumulates = planned.program.multiplyAccumulates
     }
 
@@ -137,9 +140,23 @@ struct Pack: ParsableCommand {
         arenaIsOptimal
         ? "the arena is as small as any order of these operators allows"
         : "no placement of these tensors can be below \(NumberText.grouped(arenaLowerBound)) bytes"
-      return table.text + choicesText
+      return table.text + choicesText + alternativesText
         + "\(operators) operators (\(inPlaceOperators) in place), "
         + "\(NumberText.grouped(multiplyAccumulates)) multiply-accumulates; \(proof)\n"
+    }
+
+    private var alternativesText: String {
+      if alternatives.isEmpty { return "" }
+      var table = Table([
+        .init("patches"), .init("of operators"), .init("arena", .right), .init("done again", .right), .init("blob", .right), .init(""),
+      ])
+      for plan in alternatives {
+        table.add(
+          plan.grid.isEmpty ? "none" : plan.grid.map(String.init).joined(separator: " x "),
+          plan.stage.map(String.init).joined(separator: " to "), NumberText.grouped(plan.arenaBytes),
+          String(format: "%.1f %%", plan.recomputedPercent), NumberText.grouped(plan.blobBytes), plan.isTaken ? "taken" : "")
+      }
+      return table.text
     }
 
     private var choicesText: String {

@@ -7,13 +7,26 @@ enum Choice {
   static func highest(of session: inout abacus_session) -> UInt32 {
     var output = unsafe abacus_tensor()
     guard unsafe abacus_output(&session, 0, &output) == ABACUS_OK, let data = unsafe output.data else { return 0 }
-    let bytes = Int(bitPattern: UInt(unsafe output.bytes))
-    let elements = unsafe UnsafeRawBufferPointer(start: data, count: bytes)
-    switch unsafe output.dtype {
-    case ABACUS_INT16: return unsafe highest(elements, Int16.self)
-    case ABACUS_INT32: return unsafe highest(elements, Int32.self)
-    case ABACUS_UINT8: return unsafe highest(elements, UInt8.self)
-    default: return unsafe highest(elements, Int8.self)
+    var best: UInt32 = 0
+    var highest = Int32.min
+    let count = unsafe output.bytes / width(output.dtype)
+    for index in 0..<count {
+      let element = unsafe element(data, Int(bitPattern: UInt(index)), output.dtype)
+      if element > highest { (best, highest) = (index, element) }
+    }
+    return best
+  }
+
+  private static func width(_ type: abacus_dtype) -> UInt32 {
+    type == ABACUS_INT32 ? 4 : type == ABACUS_INT16 ? 2 : 1
+  }
+
+  private static func element(_ data: UnsafeMutableRawPointer, _ index: Int, _ type: abacus_dtype) -> Int32 {
+    switch type {
+    case ABACUS_INT16: unsafe Int32(data.assumingMemoryBound(to: Int16.self)[index])
+    case ABACUS_INT32: unsafe data.assumingMemoryBound(to: Int32.self)[index]
+    case ABACUS_UINT8: unsafe Int32(data.assumingMemoryBound(to: UInt8.self)[index])
+    default: unsafe Int32(data.assumingMemoryBound(to: Int8.self)[index])
     }
   }
 
@@ -32,21 +45,5 @@ enum Choice {
     guard unsafe abacus_input(&session, 0, &input) == ABACUS_OK, let data = unsafe input.data else { return }
     guard unsafe input.bytes >= 4 else { return }
     unsafe data.storeBytes(of: choice, as: UInt32.self)
-  }
-
-  private static func highest<Element: FixedWidthInteger & BitwiseCopyable>(
-    _ elements: UnsafeRawBufferPointer, _: Element.Type
-  ) -> UInt32 {
-    var best: UInt32 = 0
-    var highest = Element.min
-    var index: UInt32 = 0
-    for element in unsafe elements.assumingMemoryBound(to: Element.self) {
-      if element > highest {
-        highest = element
-        best = index
-      }
-      index &+= 1
-    }
-    return best
   }
 }

@@ -12,18 +12,16 @@ enum Console {
     text(" ")
     for unsafe byte in unsafe bytes {
       var digits = (digit(byte &>> 4), digit(byte & 15), CChar(0))
-      unsafe withUnsafeBytes(of: &digits) { unsafe text($0) }
+      unsafe withUnsafeBytes(of: &digits) {
+        unsafe board_print($0.baseAddress!.assumingMemoryBound(to: CChar.self))
+      }
     }
     text("\n")
   }
 
-  private static func text(_ string: StaticString) {
-    string.withUTF8Buffer { unsafe text(UnsafeRawBufferPointer($0)) }
-  }
-
-  /// `bytes` end with a zero.
-  private static func text(_ bytes: UnsafeRawBufferPointer) {
-    unsafe board_print(bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
+  /// A literal, which ends with a zero.
+  static func text(_ string: StaticString) {
+    unsafe board_print(UnsafeRawPointer(string.utf8Start).assumingMemoryBound(to: CChar.self))
   }
 
   private static func digit(_ value: UInt8) -> CChar {

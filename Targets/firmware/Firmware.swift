@@ -24,12 +24,12 @@ struct Firmware {
     let arenaBytes = Int(bitPattern: arenaEnd > arenaStart ? arenaEnd &- arenaStart : 0)
 
     // What the meter itself costs.
-    Meter().report(ticks: "idle-ticks", stack: "idle-stack")
+    Meter().report("idle")
 
     var session = abacus_session()
     let opening = Meter()
     let opened = unsafe abacus_open(&session, blob, blobBytes, arena, arenaBytes)
-    opening.report(ticks: "open-ticks", stack: "open-stack")
+    opening.report("open")
     guard succeeded("opened", opened) else { return }
 
     let advance: Advance = unsafe parameters.step_by_step != 0 ? abacus_step : abacus_run
@@ -55,7 +55,7 @@ struct Firmware {
     while ran == ABACUS_IN_PROGRESS {
       let running = Meter()
       ran = unsafe advance(&session)
-      running.report(ticks: "run-ticks", stack: "run-stack")
+      running.report("run")
     }
     guard succeeded("ran", ran) else { return false }
     printOutputs(&session, outputCount)

@@ -12,11 +12,14 @@ struct Meter {
     start = board_ticks()
   }
 
-  @inline(__always)
-  func report(ticks: StaticString, stack: StaticString) {
+  /// Prints both, and of what they are.
+  @inline(never)
+  func report(_ name: StaticString) {
     let end = board_ticks()
     let deepest = board_deepest_stack()
-    Console.line(ticks, end &- start)
-    Console.line(stack, stackPointer &- deepest)
+    Console.text(name)
+    Console.line("-ticks", end &- start)
+    Console.text(name)
+    Console.line("-stack", stackPointer &- deepest)
   }
 }

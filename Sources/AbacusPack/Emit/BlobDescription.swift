@@ -175,6 +175,7 @@ extension Status {
     case .arenaTooSmall: "the arena is too small"
     case .badArgument: "an input has the wrong size, or an index is out of range"
     case .notReady: "the model is not open"
+    case .inProgress: "more steps remain"
     case .lengthLimit: "the key/value cache is full; a reset starts anew"
     }
   }

@@ -1,4 +1,5 @@
 import AbacusFormat
+import AbacusRuntime
 
 /// An operator that a model uses, and in which forms of its kernel.
 public struct NeededKernel: Equatable, Sendable {
@@ -9,23 +10,8 @@ public struct NeededKernel: Equatable, Sendable {
   /// An operator in some forms, or in all that there are.
   public init(_ opcode: Opcode, forms: some Sequence<UInt32> = []) {
     self.opcode = opcode
-    self.forms = NeededKernel.formNames[opcode] == nil ? [] : Set(forms).sorted()
+    self.forms = KernelForms.of(opcode) == nil ? [] : Set(forms).sorted()
   }
-
-  /// Names of the kernels' forms, as they stand in C behind `abacus_run_` and the operator, in the order of their numbers.
-  private static let formNames: [Opcode: [String]] = [
-    .fullyConnected: ["rows", "pairs"],
-    .convolution: ["rows", "pairs"],
-    .depthwiseConvolution: ["windows", "lines"],
-    .softmax: ["computed", "table"],
-    .project: ["rows_int8", "rows_int16", "pairs_int8", "pairs_int16"],
-    .attention: [
-      "deferred_int8", "online_int8", "paper_int8", "deferred_int16", "online_int16", "paper_int16",
-    ],
-    .normalize: ["int8_int8", "int8_int16", "int16_int8", "int16_int16", "paper_int8", "paper_int16"],
-    .activation: ["plain", "curve", "paper"],
-    .copy: ["int8", "int16", "int32"],
-  ]
 
   /// What people read.
   public var description: String {
@@ -33,7 +19,7 @@ public struct NeededKernel: Equatable, Sendable {
     return "\(opcode.symbol) (\(forms.map(name).joined(separator: ", ")))"
   }
 
-  private func name(_ form: UInt32) -> String { NeededKernel.formNames[opcode]![Int(form)] }
+  private func name(_ form: UInt32) -> String { KernelForms.of(opcode)!.names[Int(form)] }
 
   // MARK: C
 

@@ -9,15 +9,24 @@ extension Program {
     if slot == Operands.input, let sweep = WindowSweep(step, in: self) {
       return sweep.bytes(readBy: units)
     }
+    if slot == Operands.input, let copy = RowCopy(step, in: self) { return copy.source.bytes(of: units) }
     return step.rowSlots.contains(slot) ? share(of: operand, units, step) : 0..<tensors[operand].byteCount
   }
 
   /// Bytes of the output that units write.
   func written(by step: Step, _ units: Range<Int>) -> [Range<Int>] {
     guard let output = step.operands[Operands.output] else { return [] }
+    if let copy = RowCopy(step, in: self) { return units.map { copy.destination.bytes(of: $0..<$0 + 1) } }
     if step.opcode == .copy { return copied(step, output) }
     let isInShares = step.rowSlots.contains(Operands.output) || WindowSweep(step, in: self) != nil
     return [isInShares ? share(of: output, units, step) : 0..<tensors[output].byteCount]
+  }
+
+  /// From the first to the last byte of the output that units write.
+  func hull(writtenBy step: Step, _ units: Range<Int>) -> Range<Int>? {
+    let ranges = written(by: step, units)
+    guard let first = ranges.map(\.lowerBound).min(), let end = ranges.map(\.upperBound).max() else { return nil }
+    return first..<end
   }
 
   private func share(of operand: TensorIndex, _ units: Range<Int>, _ step: Step) -> Range<Int> {

@@ -92,8 +92,12 @@ public struct ArenaPlan: Sendable {
     return input.offset < output.end && output.offset < input.end
   }
 
-  /// The output begins above the input.
-  func isAbove(_ overlap: Overlap<Int>) -> Bool { blocks[overlap.output].offset > blocks[overlap.input].offset }
+  /// The output begins above the input, or with it where it must not begin so little below: windows that lie in the
+  /// padding read nothing.
+  func isAbove(_ overlap: Overlap<Int>) -> Bool {
+    let distance = blocks[overlap.input].offset - blocks[overlap.output].offset
+    return distance < 0 || (distance == 0 && overlap.below?.last(0) == nil)
+  }
 
   /// Most bytes that any step needs.
   private static func mostAlive(_ blocks: [Block], _ overlaps: [Overlap<Int>]) -> Int {

@@ -72,12 +72,18 @@ struct Lifetimes {
   }
 
   /// A step depends on the steps that write what it reads. Steps that write different parts of one
-  /// buffer (a concatenation) depend on none of each other, unless one fills the whole first.
+  /// buffer (a concatenation) depend on none of each other, unless one fills the whole first. Patches of a
+  /// stage come one after the other.
   static func dependencies(of program: Program) -> [[Int]] {
     var writers: [Program.BufferIndex: [(step: Int, range: Range<Int>)]] = [:]
     var result: [[Int]] = []
+    var lastOfPatches: Int?
     for (index, step) in program.steps.enumerated() {
       var needs: Set<Int> = []
+      if step.patch != nil {
+        if let lastOfPatches { needs.insert(lastOfPatches) }
+        lastOfPatches = index
+      }
       for (slot, operand) in step.operands {
         guard let (buffer, offset) = program.location(of: operand) else { continue }
         let range = offset..<offset + program.tensors[operand].byteCount

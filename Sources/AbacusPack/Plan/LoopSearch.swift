@@ -1,6 +1,6 @@
 import AbacusFormat
 
-/// Chooses which consecutive steps become loops over rows of images.
+/// Chooses which consecutive steps become loops over rows of images, and which do without the scratch that makes them fast.
 ///
 /// What is alive beside a stage does not depend on the loops elsewhere, so each possible loop is measured
 /// by itself, and a sum over the stages finds the cheapest choice below any number of bytes.
@@ -10,26 +10,35 @@ struct LoopSearch {
     let range: Range<Int>
     /// Nil for a step by itself.
     let rowsInRound: Int?
+    /// Steps do without the scratch that they only need to be fast.
+    var dropsScratch = false
     let bytes: Int
     let cost: Int
   }
 
-  private let program: Program
+  let program: Program
+  let surroundings: Surroundings
   /// Candidates by their first step.
   private var candidates: [[Candidate]]
 
   /// Longest loop, and the rows that its last step may make in a round.
-  private static let longest = 10
+  private static let longest = 16
   private static let rowsInRound = [1, 2, 3, 6]
 
-  /// - Parameter program: in the order in which its steps need the least memory by themselves.
-  init(_ program: Program) {
+  /// - Parameters:
+  ///   - program: in the order in which its steps need the least memory by themselves.
+  ///   - isForSmallest: only loops of single rows, which need the least memory.
+  init(_ program: Program, isForSmallest: Bool = false) {
     self.program = program
+    surroundings = Surroundings(program)
     let alone = MemoryModel(program).bytesInOrder()
     let stages = Stages(program).ranges
     candidates = program.steps.map { _ in [] }
     for (stage, bytes) in zip(stages, alone) {
       candidates[stage.lowerBound] = [Candidate(range: stage, rowsInRound: nil, bytes: bytes, cost: 0)]
+    }
+    for index in stages.map(\.lowerBound) {
+      if let slow = withoutScratch(index) { candidates[index].append(slow) }
     }
     let most = alone.max() ?? 0
     for (position, stage) in stages.enumerated() where stage.count == 1 {
@@ -37,17 +46,28 @@ struct LoopSearch {
         guard let loop = WindowLoop(program, stage.lowerBound..<stages[end].upperBound) else { continue }
         // A loop is of use only where memory is short.
         if alone[position...end].allSatisfy({ 2 * $0 < most }) { continue }
-        candidates[stage.lowerBound] += Self.rowsInRound.compactMap { measured(loop, rowsInRound: $0) }
+        candidates[stage.lowerBound] += Self.rowsInRound.prefix(isForSmallest ? 1 : Self.rowsInRound.count).compactMap { measured(loop, rowsInRound: $0) }
       }
     }
   }
 
+  /// A step that is no loop without the scratch in which it widens rows.
+  private func withoutScratch(_ index: Int) -> Candidate? {
+    guard program.steps[index].loop == nil, program.steps[index].mayDropScratch(in: program) else { return nil }
+    var slow = program
+    slow.dropScratch(of: index)
+    let bytes = MemoryModel(surroundings.isolated(index..<index + 1, of: slow)).bytesInOrder()[0]
+    return Candidate(
+      range: index..<index + 1, rowsInRound: nil, dropsScratch: true, bytes: surroundings.bytes(beside: index..<index + 1) + bytes,
+      cost: LoopCost.withoutScratch(program.steps[index]))
+  }
+
   private func measured(_ loop: WindowLoop, rowsInRound: Int) -> Candidate? {
     guard let formed = loop.formed(rowsInRound: rowsInRound, number: 0) else { return nil }
-    let model = MemoryModel(formed)
-    guard let stage = model.stages.firstIndex(of: loop.range) else { return nil }
+    let bytes = MemoryModel(surroundings.isolated(loop.range, of: formed)).bytesInOrder()[0]
     return Candidate(
-      range: loop.range, rowsInRound: rowsInRound, bytes: model.bytesInOrder()[stage], cost: LoopCost(formed, loop.range).total)
+      range: loop.range, rowsInRound: rowsInRound, bytes: surroundings.bytes(beside: loop.range) + bytes,
+      cost: LoopCost(formed, loop.range).total)
   }
 
   // MARK: Choice
@@ -55,31 +75,54 @@ struct LoopSearch {
   /// Every number of bytes that some choice needs, smallest first.
   var thresholds: [Int] { Set(candidates.joined().map(\.bytes)).sorted() }
 
+  /// The fewest bytes with which some choice gets from the first step to each, and from each to the last.
+  var leastBytes: (before: [Int], behind: [Int]) {
+    var before = [0] + program.steps.map { _ in Int.max }
+    var behind = program.steps.map { _ in Int.max } + [0]
+    for candidate in candidates.joined() where before[candidate.range.lowerBound] < .max {
+      let (start, end) = (candidate.range.lowerBound, candidate.range.upperBound)
+      before[end] = min(before[end], max(before[start], candidate.bytes))
+    }
+    for candidate in candidates.joined().reversed() where behind[candidate.range.upperBound] < .max {
+      let (start, end) = (candidate.range.lowerBound, candidate.range.upperBound)
+      behind[start] = min(behind[start], max(behind[end], candidate.bytes))
+    }
+    return (before, behind)
+  }
+
   /// The cheapest choice of which no stage needs more bytes: the program, and what its loops cost in
   /// multiply-accumulates. Nil where there is none.
   func choice(below bytes: Int) -> (program: Program, cost: Int)? {
-    var best: [(cost: Int, last: Candidate?)?] = program.steps.map { _ in nil } + [nil]
-    best[0] = (0, nil)
-    for start in candidates.indices {
+    guard let (chosen, cost) = cheapest(0..<program.steps.count, below: bytes) else { return nil }
+    var result = program
+    for candidate in chosen {
+      if candidate.dropsScratch { result.dropScratch(of: candidate.range.lowerBound) }
+      guard let rows = candidate.rowsInRound else { continue }
+      let number = (result.steps.compactMap(\.loop).max() ?? -1) + 1
+      result = WindowLoop(result, candidate.range)?.formed(rowsInRound: rows, number: number) ?? result
+    }
+    return (result, cost)
+  }
+
+  /// What the loops of some steps cost at least where none of their stages needs more bytes; nil where that cannot be.
+  func cost(of range: Range<Int>, below bytes: Int) -> Int? { cheapest(range, below: bytes)?.cost }
+
+  /// The cheapest candidates one after the other that are all of some steps, the last first.
+  private func cheapest(_ range: Range<Int>, below bytes: Int) -> (chosen: [Candidate], cost: Int)? {
+    var best: [Int: (cost: Int, last: Candidate?)] = [range.lowerBound: (0, nil)]
+    for start in range {
       guard let before = best[start]?.cost else { continue }
-      for candidate in candidates[start] where candidate.bytes <= bytes {
+      for candidate in candidates[start] where candidate.bytes <= bytes && candidate.range.upperBound <= range.upperBound {
         let cost = before + candidate.cost
         let end = candidate.range.upperBound
         if let known = best[end]?.cost, known <= cost { continue }
         best[end] = (cost, candidate)
       }
     }
-    guard let cost = best[program.steps.count]?.cost else { return nil }
-    var result = program
-    var end = program.steps.count
-    while let candidate = best[end]?.last {
-      if let rows = candidate.rowsInRound {
-        let number = (result.steps.compactMap(\.loop).max() ?? -1) + 1
-        result = WindowLoop(result, candidate.range)?.formed(rowsInRound: rows, number: number) ?? result
-      }
-      end = candidate.range.lowerBound
-    }
-    return (result, cost)
+    guard let cost = best[range.upperBound]?.cost else { return nil }
+    var chosen: [Candidate] = []
+    while let candidate = best[chosen.last?.range.lowerBound ?? range.upperBound]?.last { chosen.append(candidate) }
+    return (chosen, cost)
   }
 }
 
@@ -93,6 +136,22 @@ struct LoopCost {
   private static let pixels = 12
   /// Of a line of a depthwise convolution, whatever its length, and of the weights of one channel.
   private static let line = 40
+
+  /// What a step costs more whose rows are not widened first: so many instructions a product.
+  static func withoutScratch(_ step: Program.Step) -> Int { 7 * Int(step.multiplyAccumulates) }
+
+  /// What a convolution or pool of such extents costs besides its work, if a single call makes it.
+  static func ofCall(
+    _ opcode: Opcode, multiplyAccumulates: Int, height: Int, width: Int, channels: Int, inputBytes: Int
+  ) -> Int {
+    switch opcode {
+    case .convolution:
+      let padded = (height * width + pixels - 1) / pixels * pixels
+      return call + multiplyAccumulates * (padded - height * width) / (height * width)
+    case .depthwiseConvolution: return call + 2 * inputBytes + line * channels * (min(height, width) + 1)
+    default: return call
+    }
+  }
 
   init(_ program: Program, _ range: Range<Int>) {
     let rounds = program.steps[range.upperBound - 1].rounds
@@ -117,5 +176,23 @@ struct LoopCost {
       default: break
       }
     }
+  }
+}
+
+extension Program {
+  fileprivate mutating func dropScratch(of step: Int) {
+    guard let scratch = steps[step].operands.removeValue(forKey: Operands.scratch) else { return }
+    steps[step].droppedScratch = tensors[scratch].byteCount
+  }
+}
+
+extension Program.Step {
+  /// Scratch only makes it faster: rows of a dense layer or of a convolution of single pixels, widened for weights in pairs.
+  fileprivate func mayDropScratch(in program: Program) -> Bool {
+    guard operands[Operands.scratch] != nil, let weights = operands[Operands.weights],
+      program.tensors[weights].layout == .paired
+    else { return false }
+    if opcode == .fullyConnected { return true }
+    return opcode == .convolution && WindowSweep(self, in: program)?.isPointwise == true
   }
 }

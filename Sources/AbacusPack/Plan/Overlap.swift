@@ -49,12 +49,17 @@ struct Overlap<Place: Hashable & Sendable>: Sendable {
 
 extension Overlap where Place == Program.BufferIndex {
   /// What a stage allows. Whether inputs live on is not asked.
-  static func of(_ stage: Range<Int>, in program: Program) -> [Overlap] {
+  ///
+  /// - Parameter isPossible: false for buffers, input and output, of which it need not be found out.
+  static func of(
+    _ stage: Range<Int>, in program: Program,
+    where isPossible: (Program.BufferIndex, Program.BufferIndex) -> Bool = { _, _ in true }
+  ) -> [Overlap] {
     if program.steps[stage.lowerBound].loop == nil {
       return stage.compactMap { Overlap(program.steps[$0], in: program) }
     }
     let isOverImages = stage.contains { WindowSweep(program.steps[$0], in: program) != nil }
-    return isOverImages ? LoopAccesses(program, stage).overlaps : []
+    return isOverImages ? LoopAccesses(program, stage).overlaps(where: isPossible) : []
   }
 
   /// What a single step with a window allows.
@@ -84,18 +89,31 @@ private struct LoopAccesses {
   }
 
   /// Buffers that the loop reads, against those that it writes.
-  var overlaps: [Overlap<Program.BufferIndex>] {
+  func overlaps(where isPossible: (Program.BufferIndex, Program.BufferIndex) -> Bool) -> [Overlap<Program.BufferIndex>] {
     let written = Set(stage.compactMap { program.steps[$0].operands[Operands.output] }.compactMap(buffer))
     let read = Set(
       stage.flatMap { program.steps[$0].operands.filter { $0.key != Operands.output }.values }.compactMap(buffer)
     ).subtracting(written)
     return written.sorted().flatMap { output in
-      read.sorted().compactMap { input in
-        distance(from: output, to: input).map {
-          Overlap(input: input, output: output, below: Distance(atLeast: $0, multipleOf: 1), above: nil)
-        }
+      read.sorted().filter { isPossible($0, output) }.compactMap { input in
+        guard let bytes = distance(from: output, to: input), let multiple = multiple(from: output, to: input)
+        else { return nil }
+        return Overlap(input: input, output: output, below: Distance(atLeast: bytes, multipleOf: multiple), above: nil)
       }
     }
+  }
+
+  /// What distances are multiples of: of a depthwise convolution's pixels, say, where it makes one of the other. Nil
+  /// where the two must not overlap.
+  private func multiple(from output: Program.BufferIndex, to input: Program.BufferIndex) -> Int? {
+    for index in stage {
+      let step = program.steps[index]
+      guard step.operands[Operands.input].flatMap(buffer) == input,
+        step.operands[Operands.output].flatMap(buffer) == output, let sweep = WindowSweep(step, in: program)
+      else { continue }
+      return sweep.multipleBelow
+    }
+    return 1
   }
 
   /// The buffer that a tensor is all of.
@@ -115,7 +133,7 @@ private struct LoopAccesses {
       let slots = step.operands.filter { $0.key != Operands.output && program.location(of: $0.value)?.buffer == input }
       if slots.values.contains(where: { buffer($0) == nil }) { return nil }
       let first = slots.keys.map { program.read(by: step, $0, call.units).lowerBound }.min()
-      if step.operands[Operands.output].flatMap(buffer) == output, let range = program.written(by: step, call.units).first {
+      if step.operands[Operands.output].flatMap(buffer) == output, let range = program.hull(writtenBy: step, call.units) {
         if needed < .max { distance = max(distance, range.upperBound - needed) }
         let isInPlace = step.opcode.isElementwise && slots.keys.allSatisfy(step.inPlaceSlots.contains)
         if let first { distance = max(distance, (isInPlace ? range.lowerBound : range.upperBound) - first) }

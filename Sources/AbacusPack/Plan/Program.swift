@@ -85,6 +85,10 @@ public struct Program: Sendable {
     public var delay = 0
     /// Set where the units run in descending order: how many a call.
     public var unitsDescending: Int?
+    /// Set in a stage that runs patch by patch (``PatchRewriting``): the number of the patch.
+    public var patch: Int?
+    /// Bytes of scratch that it does without, and is slower for it.
+    public var droppedScratch = 0
     /// Where it comes from in the source model, for messages and reports.
     public var origin: String
 
@@ -101,6 +105,17 @@ public struct Program: Sendable {
     }
   }
 
+  /// What became patches.
+  public struct Patching: Sendable {
+    /// Operators of the program without patches.
+    public var operators: Range<Int>
+    public var grid: PatchGrid
+    /// Multiply-accumulates that are done more than once, less those of pixels that no patch asks for.
+    public var recomputed: Int
+    /// Bytes of what the stage without patches has between its first image and its last.
+    var bytesBetween: Int
+  }
+
   public var name = ""
   public var tensors: [Tensor] = []
   public var buffers: [Buffer] = []
@@ -111,6 +126,9 @@ public struct Program: Sendable {
   public var states: [TensorIndex] = []
   /// The state that counts tokens, and how many a session takes.
   public var position: (tensor: TensorIndex, limit: Int)?
+
+  /// Set where a stage of it runs patch by patch.
+  public var patching: Patching?
 
   public var multiplyAccumulates: UInt64 { steps.reduce(0) { $0 + $1.multiplyAccumulates } }
 

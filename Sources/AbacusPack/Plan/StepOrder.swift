@@ -127,7 +127,10 @@ struct MemoryModel {
 
   /// Pairs of buffers of which the second may lie over parts of the first.
   private static func overlapSavings(_ program: Program, _ range: Range<Int>, _ lifetimes: Lifetimes) -> [Saving] {
-    Overlap.of(range, in: program).map { overlap in
+    let overlaps = Overlap.of(range, in: program) { input, output in
+      !lifetimes.leaving.contains(input) && !lifetimes.entering.contains(output)
+    }
+    return overlaps.map { overlap in
       let (input, output) = (lifetimes.sizes[overlap.input] ?? 0, lifetimes.sizes[overlap.output] ?? 0)
       return (overlap.input, overlap.output, input + output - overlap.span(input: input, output: output))
     }
@@ -168,7 +171,7 @@ struct MemoryModel {
       if isDead(buffer, after: done) { after -= size }
     }
     let possible = savings[stage].filter { candidate in
-      isDead(candidate.source, after: done)
+      isDead(candidate.source, after: done) && !lifetimes.entering.contains(candidate.output)
         && !(lifetimes.users[candidate.output] ?? []).contains(where: state.done.contains)
     }
     during -= possible.map(\.bytes).max() ?? 0

@@ -36,6 +36,7 @@ struct WindowLoop {
         guard let maker = makers[operand], slot != Operands.output,
           let rows = Self.rows(program.steps[index], slot, in: program)
         else { continue }
+        if let copy = RowCopy(program.steps[index], in: program), !copy.source.isWholeHeight { return nil }
         readers[maker, default: []].append(Reader(step: index, rows: rows))
       }
       makers[output] = index
@@ -50,12 +51,12 @@ struct WindowLoop {
     guard let output = step.operands[Operands.output], case .buffer = program.tensors[output].storage else { return nil }
     let tensor = program.tensors[output]
     guard tensor.shape.count == 4, tensor.shape[0] == 1, tensor.shape[1] > 1, tensor.type == .int8 else { return nil }
-    if WindowSweep(step, in: program) != nil { return output }
+    if WindowSweep(step, in: program) != nil || RowCopy(step, in: program) != nil { return output }
     return isElementwise(step, in: program) ? output : nil
   }
 
   /// Every operand in the arena has the shape of the output.
-  private static func isElementwise(_ step: Program.Step, in program: Program) -> Bool {
+  static func isElementwise(_ step: Program.Step, in program: Program) -> Bool {
     guard step.opcode.isElementwise else { return false }
     let shape = step.operands[Operands.output].map { program.tensors[$0].shape }
     return [Operands.input, Operands.second].compactMap { step.operands[$0] }.allSatisfy { operand in
@@ -146,16 +147,19 @@ struct WindowLoop {
 extension Program.Step {
   /// A unit becomes a row of the output's image.
   fileprivate mutating func takeRows(of program: Program) {
-    guard WindowSweep(self, in: program) == nil, let output = operands[Operands.output] else { return }
+    guard WindowSweep(self, in: program) == nil, opcode != .copy, let output = operands[Operands.output] else { return }
     let tensor = program.tensors[output]
     units = tensor.shape[1]
     rowSlots = Set(operands.keys.filter { $0 <= Operands.second })
-    if opcode == .table { return }
+    if opcode != .table { setRows(units, of: tensor.rowBytes) }
+  }
+
+  /// Lets an operator with two inputs of the output's shape go over rows of so many elements.
+  mutating func setRows(_ rows: Int, of elements: Int) {
     var parameters = self.parameters(BinaryParameters.self)
     parameters.setLoops(
       LoopNest(
-        extents: [1, 1, 1, 1, units, tensor.rowBytes],
-        strides: [[0, 0, 0, 0, tensor.rowBytes, 1], [0, 0, 0, 0, tensor.rowBytes, 1]]))
+        extents: [1, 1, 1, 1, rows, elements], strides: [[0, 0, 0, 0, elements, 1], [0, 0, 0, 0, elements, 1]]))
     self.parameters = littleEndianBytes(parameters)
   }
 }

@@ -99,7 +99,7 @@ extension WindowSweep {
   /// Depthwise convolutions along lines (``DepthwiseLines``) finish one channel after the other: they
   /// overwrite nothing but that channel's elements if pixels lie on pixels. Lines that are columns of the
   /// image keep rows on rows besides.
-  private var multipleBelow: Int? {
+  var multipleBelow: Int? {
     guard opcode == .depthwiseConvolution,
       DepthwiseLines.suits(window, outputHeight: UInt32(output.height), outputWidth: UInt32(output.width))
     else { return 1 }

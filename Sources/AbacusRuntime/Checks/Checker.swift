@@ -18,7 +18,7 @@ struct Checker {
 
   /// An operand that must be there, of one type.
   @_optimize(size)
-  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> TensorRecord {
+  func tensor(_ slot: Int, _ type: ElementType) throws(Status) -> Tensor {
     try require(call.has(slot))
     let tensor = call.tensor(slot)
     try require(tensor.elementType == type.rawValue, .unsupportedOperator)
@@ -27,7 +27,7 @@ struct Checker {
 
   /// A run-time input or plain constant, all of it there.
   @_optimize(size)
-  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func input(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try rows(slot, type)
     try require(tensor.flags == 0)
     return tensor
@@ -36,15 +36,15 @@ struct Checker {
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share: it may
   /// be a block of rows.
   @_optimize(size)
-  func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func rows(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try tensor(slot, type)
     try require(tensor.layout == Layout.plain.rawValue)
     if tensor.flags != 0 {
       try require(tensor.flags == TensorRecord.Flags.blockOfRows)
       let all = try product(elements(tensor), type.bits / 8)
       let share = all / call.record.units
-      try require(share * call.record.units == all)
-      try require(try product(share, call.record.unitsPerStep) <= tensor.byteCount)
+      try require(share &* call.record.units == all)
+      try require(saturatedProduct(share, call.record.unitsPerStep) <= tensor.byteCount)
     }
     return tensor
   }
@@ -52,22 +52,11 @@ struct Checker {
   /// An image, or lines of one, of which a unit reads or writes one row.
   @inline(__always)
   @_optimize(size)
-  func image(_ slot: Int) throws(Status) -> TensorRecord {
+  func image(_ slot: Int) throws(Status) -> Tensor {
     try lines(slot, stride: 1, padding: 0, reach: 1)
     let tensor = call.tensor(slot)
     try require(tensor.flags == 0 || call.record.units == tensor.dims[1])
     return tensor
-  }
-
-  /// An image, or lines of one, that a window slides over.
-  @inline(__always)
-  @_optimize(size)
-  func image(_ slot: Int, under window: Window) throws(Status) -> TensorRecord {
-    let limit = Limits.maximumWindowParameter
-    try require(window.height >= 1 && window.height <= limit && window.dilationHeight <= limit)
-    let reach = (window.height - 1) * window.dilationHeight + 1
-    try lines(slot, stride: window.strideHeight, padding: window.padTop, reach: reach)
-    return call.tensor(slot)
   }
 
   /// An operand of bytes. Lines hold, in every round, the rows that the units at hand read or write:
@@ -77,37 +66,28 @@ struct Checker {
   @_optimize(size)
   private func lines(_ slot: Int, stride: UInt32, padding: UInt32, reach: UInt32) throws(Status) {
     try require(call.has(slot))
-    let (tensor, record) = (call.tensor(slot), call.record)
+    let tensor = call.tensor(slot)
     try require(tensor.elementType == ElementType.int8.rawValue, .unsupportedOperator)
     try require(tensor.layout == Layout.plain.rawValue)
     if tensor.flags == 0 { return }
     try require(tensor.flags == TensorRecord.Flags.lines && tensor.rank == 4 && tensor.dims[0] == 1)
-    try require(try product(record.unitsPerStep, stride) == UInt32(tensor.blockRows))
-    let behind = try sum(product(record.delay, stride), padding)
+    try require(saturatedProduct(call.record.unitsPerStep, stride) == UInt32(tensor.blockRows))
+    let behind = try sum(product(call.record.delay, stride), padding)
     try require(UInt32(tensor.auxiliary) >= behind)
-    let rows = try sum(UInt32(tensor.auxiliary) - behind + UInt32(tensor.blockRows) - stride, reach)
-    try require(try product(rows, tensor.dims[2] * tensor.dims[3]) <= tensor.byteCount)
-  }
-
-  /// An image, or lines of one, that a unit writes one row of.
-  @inline(__always)
-  @_optimize(size)
-  func outputImage() throws(Status) -> TensorRecord {
-    let tensor = try image(Operands.output)
-    try require(tensor.placement != Placement.constant.rawValue)
-    return tensor
+    let rows = try sum(UInt32(tensor.auxiliary) &- behind &+ UInt32(tensor.blockRows) &- stride, reach)
+    try require(saturatedProduct(rows, tensor.dims[2] &* tensor.dims[3]) <= tensor.byteCount)
   }
 
   /// An operand of which the kernel looks, while it is at a unit, only at that unit's share.
   @_optimize(size)
-  func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func shares(_ slot: Int, _ type: ElementType = .int8) throws(Status) -> Tensor {
     try require(call.has(slot))
     return call.tensor(slot).flags == TensorRecord.Flags.lines && type == .int8 ? try image(slot) : try rows(slot, type)
   }
 
   /// A tensor in the arena of which a unit writes its share.
   @_optimize(size)
-  func outputShares(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func outputShares(_ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try shares(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -128,7 +108,7 @@ struct Checker {
 
   /// A tensor in the arena, all of it there.
   @_optimize(size)
-  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func output(_ slot: Int = Operands.output, _ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try input(slot, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -136,7 +116,7 @@ struct Checker {
 
   /// A tensor in the arena that may be a block of rows.
   @_optimize(size)
-  func outputRows(_ type: ElementType = .int8) throws(Status) -> TensorRecord {
+  func outputRows(_ type: ElementType = .int8) throws(Status) -> Tensor {
     let tensor = try rows(Operands.output, type)
     try require(tensor.placement != Placement.constant.rawValue)
     return tensor
@@ -163,36 +143,40 @@ struct Checker {
   /// Bias and multiplier, and the shifts if any, of `count` channels.
   @_optimize(size)
   func channels(_ count: UInt32) throws(Status) {
-    try constant(Operands.channels, .int32, count: try product(count, 2))
+    try constant(Operands.channels, .int32, count: saturatedProduct(count, 2))
     if call.has(Operands.shifts) { try constant(Operands.shifts, .uint8, count: count) }
   }
 
   /// Scratch in which rows are widened for weights in pairs of channels; without it the operator is slower.
   ///
-  /// - Parameter bytes: so many for rows of `depth` elements.
+  /// - Parameter bytes: so many for rows of `depth` elements, where those are no more than may be.
+  @inline(never)
   @_optimize(size)
-  func pairedScratch(
-    _ weights: TensorRecord, depth: UInt32, _ bytes: (UInt32) -> UInt32
-  ) throws(Status) {
-    guard weights.layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
+  func pairedScratch(depth: UInt32, bytes: UInt32) throws(Status) {
+    guard call.tensor(Operands.weights).layout == Layout.paired.rawValue, call.has(Operands.scratch) else { return }
     try require(depth <= PairedLayout.maximumDepth)
-    try require(try count(Operands.scratch) >= bytes(depth))
-    try require(call.tensor(Operands.scratch).placement != Placement.constant.rawValue)
+    try scratch(bytes)
+  }
+
+  /// Scratch of at least so many bytes.
+  @inline(never)
+  @_optimize(size)
+  func scratch(_ bytes: UInt32) throws(Status) {
+    try require(elements(try output(Operands.scratch)) >= bytes)
   }
 
   /// Scratch of a depthwise convolution, where there is some, holds the lines that the kernel takes for
   /// granted.
   @_optimize(size)
-  func lineScratch(_ window: Window, _ output: TensorRecord) throws(Status) {
+  func lineScratch(_ window: Window, _ output: Tensor) throws(Status) {
     let (height, width) = (output.dims[1], output.dims[2])
     guard call.has(Operands.scratch), DepthwiseLines.suits(window, outputHeight: height, outputWidth: width)
     else { return }
-    let scratch = try self.output(Operands.scratch)
-    let bytes = DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width)
-    try require(elements(scratch) >= bytes)
+    try scratch(DepthwiseLines.scratchBytes(window, outputHeight: height, outputWidth: width))
   }
 
-  func elements(_ tensor: TensorRecord) -> UInt32 {
+  @inline(never)
+  func elements(_ tensor: Tensor) -> UInt32 {
     UInt32(truncatingIfNeeded: tensor.elementCount)
   }
 
@@ -215,10 +199,10 @@ struct Checker {
   @_optimize(size)
   func clamp(_ stage: OutputStage, _ type: ElementType) throws(Status) {
     try require(stage.low <= stage.high)
-    try zeroPoint(stage.zeroPoint, type)
-    if type == .int32 { return }
+    if type == .int32 { return try require(stage.zeroPoint == 0) }
     let half: Int32 = type == .int16 ? 0x8000 : 0x80
     try require(stage.low >= -half && stage.high < half)
+    try require(stage.zeroPoint >= -half && stage.zeroPoint < half)
   }
 
   /// int32 tensors have no zero point; the others fit 16 bits, so that no clamp can wrap.
@@ -263,22 +247,27 @@ struct Checker {
     try require(exponent.keepsHalfBit <= 1)
   }
 
-  /// Bounds of a sliding window, so that no row or column index can wrap.
+  /// What all operators with a window demand: images of four dimensions, or lines of them, such that no row or column
+  /// index can wrap; a unit is a row of the output. Their parameters begin as those of a pool.
+  @inline(never)
   @_optimize(size)
-  func window(_ window: Window, input: TensorRecord, output: TensorRecord) throws(Status) {
-    let limit = Limits.maximumWindowParameter
+  func window() throws(Status) {
+    let p = try parameters(PoolParameters.self)
+    let w = p.window
+    try stage(p.stage)
+    let all = w.height | w.width | w.strideHeight | w.strideWidth | w.dilationHeight | w.dilationWidth | w.padTop | w.padLeft
+    try require(all <= Limits.maximumWindowParameter)
+    try require(w.height >= 1 && w.width >= 1 && w.dilationHeight >= 1 && w.dilationWidth >= 1)
+    try lines(
+      Operands.input, stride: w.strideHeight, padding: w.padTop, reach: (w.height &- 1) &* w.dilationHeight &+ 1)
+    try lines(Operands.output, stride: 1, padding: 0, reach: 1)
+    let (input, output) = (call.tensor(Operands.input), call.tensor(Operands.output))
+    try require(output.placement != Placement.constant.rawValue)
     try require(input.rank == 4 && output.rank == 4 && input.dims[0] == output.dims[0])
-    try require(window.height >= 1 && window.width >= 1)
-    try require(window.height <= limit && window.width <= limit)
-    try require(window.strideHeight <= limit && window.strideWidth <= limit)
-    try require(window.dilationHeight >= 1 && window.dilationWidth >= 1)
-    try require(window.dilationHeight <= limit && window.dilationWidth <= limit)
-    try require(window.padTop <= limit && window.padLeft <= limit)
-    _ = try sum(
-      product(output.dims[1], window.strideHeight), product(window.height, window.dilationHeight))
-    _ = try sum(
-      product(output.dims[2], window.strideWidth), product(window.width, window.dilationWidth))
-    try units(try product(output.dims[0], output.dims[1]))
+    let limit = Limits.maximumTensorBytes / 2
+    try require(saturatedProduct(output.dims[1], w.strideHeight) <= limit)
+    try require(saturatedProduct(output.dims[2], w.strideWidth) <= limit)
+    try units(saturatedProduct(output.dims[0], output.dims[1]))
   }
 }
 

@@ -18,11 +18,12 @@ private func demandsOfFullyConnected(_ check: Checker) throws(Status) {
   let weights = try check.tensor(Operands.weights, .int8)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
   let rows = check.elements(input) / weights.dims[1]
-  try require(try product(rows, weights.dims[1]) == check.elements(input))
-  try require(try product(rows, weights.dims[0]) == check.elements(output))
+  try require(rows &* weights.dims[1] == check.elements(input))
+  try require(saturatedProduct(rows, weights.dims[0]) == check.elements(output))
   try check.channels(weights.dims[0])
   try check.units(rows)
-  try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
+  try check.pairedScratch(
+    depth: weights.dims[1], bytes: PairedLayout.scratchBytes(depth: weights.dims[1], rows: rows))
 }
 
 @c(abacus_check_convolution)
@@ -33,29 +34,23 @@ public func checkConvolution(_ call: UnsafePointer<abacus_kernel_call>) -> abacu
 @_optimize(size)
 private func demandsOfConvolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
-  try check.stage(p.stage)
-  let input = try check.image(Operands.input, under: p.window)
-  let output = try check.outputImage()
+  try check.window()
+  let (input, output) = (check.call.tensor(Operands.input), check.call.tensor(Operands.output))
   let weights = try check.tensor(Operands.weights, .int8)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 4)
-  try require(weights.dims[1] == p.window.height && weights.dims[2] == p.window.width)
-  try check.window(p.window, input: input, output: output)
   try require(weights.dims[0] == output.dims[3])
+  try require(weights.dims[1] == p.window.height && weights.dims[2] == p.window.width)
   let groups = input.dims[3] / weights.dims[3]
-  try require(groups >= 1 && groups * weights.dims[3] == input.dims[3])
+  try require(groups >= 1 && groups &* weights.dims[3] == input.dims[3])
   try require(weights.dims[0] % groups == 0)
   try check.channels(weights.dims[0])
-  let geometry = WindowGeometry(p.window, input: input, output: output)
-  let depth = try product(try product(weights.dims[1], weights.dims[2]), weights.dims[3])
-  if geometry.isPointwise && groups == 1 {
-    try check.pairedScratch(weights, depth: depth) { PairedLayout.scratchBytes(depth: $0, rows: 3) }
-  } else {
-    let scratch = try check.output(Operands.scratch)
-    try require(check.elements(scratch) >= (try product(try roundUp(depth, 4), 2)))
-    try check.pairedScratch(weights, depth: depth) {
-      PairedLayout.gatherBytes(depth: $0, channels: weights.dims[3])
-    }
+  let depth = saturatedProduct(saturatedProduct(weights.dims[1], weights.dims[2]), weights.dims[3])
+  if WindowGeometry(p.window, input: input, output: output).isPointwise && groups == 1 {
+    return try check.pairedScratch(depth: depth, bytes: PairedLayout.scratchBytes(depth: depth, rows: 3))
   }
+  try check.scratch(saturatedProduct(try roundUp(depth, 4), 2))
+  try check.pairedScratch(
+    depth: depth, bytes: PairedLayout.gatherBytes(depth: depth, channels: weights.dims[3]))
 }
 
 @c(abacus_check_depthwise_convolution)
@@ -66,14 +61,12 @@ public func checkDepthwiseConvolution(_ call: UnsafePointer<abacus_kernel_call>)
 @_optimize(size)
 private func demandsOfDepthwiseConvolution(_ check: Checker) throws(Status) {
   let p = try check.parameters(ConvolutionParameters.self)
-  try check.stage(p.stage)
-  let input = try check.image(Operands.input, under: p.window)
-  let output = try check.outputImage()
+  try check.window()
+  let (input, output) = (check.call.tensor(Operands.input), check.call.tensor(Operands.output))
   let weights = try check.input(Operands.weights)
   try require(weights.placement == Placement.constant.rawValue && weights.rank == 3)
   try require(weights.dims[0] == p.window.height && weights.dims[1] == p.window.width)
   try require(weights.dims[2] == output.dims[3] && output.dims[3] % input.dims[3] == 0)
-  try check.window(p.window, input: input, output: output)
   try check.channels(output.dims[3])
   try check.lineScratch(p.window, output)
 }
@@ -188,17 +181,6 @@ public func checkPrelu(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_stat
   unsafe checkBinary(call)
 }
 
-private func checkPool(_ check: Checker) throws(Status) -> PoolParameters {
-  let p = try check.parameters(PoolParameters.self)
-  try check.stage(p.stage)
-  let input = try check.image(Operands.input, under: p.window)
-  let output = try check.outputImage()
-  try check.window(p.window, input: input, output: output)
-  try require(p.window.dilationHeight == 1 && p.window.dilationWidth == 1)
-  try require(input.dims[3] == output.dims[3])
-  return p
-}
-
 @c(abacus_check_max_pool)
 public func checkMaxPool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
   unsafe status(call, demandsOfMaxPool)
@@ -206,7 +188,10 @@ public func checkMaxPool(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_st
 
 @_optimize(size)
 private func demandsOfMaxPool(_ check: Checker) throws(Status) {
-  _ = try checkPool(check)
+  try check.window()
+  let window = check.call.parameters(PoolParameters.self).window
+  try require(window.dilationHeight == 1 && window.dilationWidth == 1)
+  try require(check.call.tensor(Operands.input).dims[3] == check.call.tensor(Operands.output).dims[3])
 }
 
 @c(abacus_check_average_pool)
@@ -216,12 +201,12 @@ public func checkAveragePool(_ call: UnsafePointer<abacus_kernel_call>) -> abacu
 
 @_optimize(size)
 private func demandsOfAveragePool(_ check: Checker) throws(Status) {
-  let p = try checkPool(check)
+  try demandsOfMaxPool(check)
   let table = try check.input(Operands.weights, .int32)
   try require(table.placement == Placement.constant.rawValue)
+  let window = check.call.parameters(PoolParameters.self).window
   let entries = check.elements(table)
-  let taps = try product(p.window.height, p.window.width)
-  try require(entries == 1 || entries == taps)
+  try require(entries == 1 || entries == window.height &* window.width)
 }
 
 @c(abacus_check_reduce)
@@ -245,6 +230,26 @@ private func demandsOfReduce(_ check: Checker) throws(Status) {
   try check.units(1)
 }
 
+extension Checker {
+  /// Elements of an operand of a copy; lines of an image where a unit moves a run of one row. Not inlined, so that the
+  /// check keeps a small frame.
+  @inline(never)
+  @_optimize(size)
+  fileprivate func elementsOfCopy(_ slot: Int, _ type: ElementType) throws(Status) -> UInt32 {
+    try require(call.has(slot))
+    if call.tensor(slot).flags == 0 { return try count(slot, type) }
+    let tensor = try image(slot)
+    let p = call.parameters(CopyParameters.self)
+    try require(call.record.variant == CopyVariant.part.rawValue && p.dims[4] == call.record.units)
+    let rowLength = tensor.dims[2] * tensor.dims[3]
+    let isInput = slot == Operands.input
+    try require((isInput ? UInt32(bitPattern: p.sourceStrides[4]) : p.destinationStrides[4]) == rowLength)
+    try require((isInput ? UInt32(bitPattern: p.sourceStrides[5]) : p.destinationStrides[5]) == 1)
+    try require(try sum(isInput ? p.sourceOffset : p.destinationOffset, p.dims[5]) <= rowLength)
+    return elements(tensor)
+  }
+}
+
 @c(abacus_check_copy)
 public func checkCopy(_ call: UnsafePointer<abacus_kernel_call>) -> abacus_status {
   unsafe status(call, demandsOfCopy)
@@ -259,8 +264,9 @@ private func demandsOfCopy(_ check: Checker) throws(Status) {
     throw .corrupt
   }
   try require(type != .int4 && type != .int2, .unsupportedOperator)
-  let output = try check.output(Operands.output, type)
-  let input = try check.input(Operands.input, type)
+  let output = try check.elementsOfCopy(Operands.output, type)
+  let input = try check.elementsOfCopy(Operands.input, type)
+  try require(check.call.tensor(Operands.output).placement != Placement.constant.rawValue)
   // Negative strides count from the offset downwards, the others upwards.
   var above = Reach()
   var below = Reach()
@@ -278,10 +284,10 @@ private func demandsOfCopy(_ check: Checker) throws(Status) {
     if dimension < 5 { rows = try product(rows, extent) }
   }
   try require(below.highest <= p.sourceOffset)
-  try require(try sum(above.highest, p.sourceOffset) < check.elements(input))
-  try require(try sum(target.highest, p.destinationOffset) < check.elements(output))
+  try require(try sum(above.highest, p.sourceOffset) < input)
+  try require(try sum(target.highest, p.destinationOffset) < output)
   // No element is written twice, so that strides of 0 cannot make a run endless.
-  try require(try product(rows, p.dims[5]) <= check.elements(output))
+  try require(try product(rows, p.dims[5]) <= output)
   if check.call.has(Operands.weights) {
     try require(type == .int8)
     try check.constant(Operands.weights, .int8, count: 256)
@@ -329,7 +335,7 @@ private func demandsOfSoftmax(_ check: Checker) throws(Status) {
   let output = try check.output(Operands.output, isWide ? .int16 : .int8)
   try require(check.elements(input) == check.elements(output))
   let rows = check.elements(input) / p.rowLength
-  try require(try product(rows, p.rowLength) == check.elements(input))
+  try require(rows &* p.rowLength == check.elements(input))
   if check.call.has(Operands.weights) {
     try check.constant(Operands.weights, .int32, count: 256)
   }

@@ -28,7 +28,8 @@ private func demandsOfProject(_ check: Checker) throws(Status) {
   try require(try product(rows, weights.dims[0]) == check.elements(output))
   try check.channels(weights.dims[0])
   try check.units(rows)
-  try check.pairedScratch(weights, depth: weights.dims[1]) { PairedLayout.scratchBytes(depth: $0, rows: rows) }
+  try check.pairedScratch(
+    depth: weights.dims[1], bytes: PairedLayout.scratchBytes(depth: weights.dims[1], rows: rows))
   if variant == .plain { return }
 
   let type = try check.type(Operands.second, oneOf: .int8, .int16)

@@ -6,43 +6,64 @@ import CAbacus
 // A few output pixels at a time are gathered into scratch (never a whole im2col matrix) and multiplied like
 // rows of a fully connected layer; a 1x1 window of stride 1 reads the input as it lies.
 
-/// 1 where weights in pairs have loops of their own.
+/// Where weights in pairs have loops of their own: 1 for pixels as they lie, 2 for windows whose pixels are whole fours of
+/// channels, 3 for other windows; else 0.
 @c(abacus_form_convolution)
 public func convolutionForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   let call = unsafe Invocation(call)
   let parameters = call.parameters(ConvolutionParameters.self)
   let isDense = call.tensor(Operands.weights).dims[3] == call.tensor(Operands.input).dims[3]
-  return isDense && call.takesPairs(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) ? 1 : 0
+  if !isDense || !call.takesPairs(parameters.stage, weightZeroPoint: parameters.weightZeroPoint) { return 0 }
+  let geometry = WindowGeometry(
+    parameters.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
+  return geometry.isPointwise ? 1 : geometry.channels & 3 == 0 ? 2 : 3
 }
 
 @c(abacus_run_convolution)
 public func runConvolution(_ call: UnsafePointer<abacus_kernel_call>) {
-  if unsafe convolutionForm(call) == 1 { unsafe convolutionPairs(call) } else { unsafe convolutionRows(call) }
+  switch unsafe convolutionForm(call) {
+  case 1: unsafe convolutionPairs(call)
+  case 2: unsafe convolutionPairsOfQuads(call)
+  case 3: unsafe convolutionPairsOfBytes(call)
+  default: unsafe convolutionRows(call)
+  }
 }
 
-#if ABACUS_DSP
 @c(abacus_run_convolution_pairs)
 public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
   let call = unsafe Invocation(call)
-  let parameters = call.parameters(ConvolutionParameters.self)
-  let geometry = WindowGeometry(
-    parameters.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
-  let channels = call.tensor(Operands.weights).extent(0)
-  if !geometry.isPointwise {
-    return convolvePaired(
-      call, parameters.stage, geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint), channels: channels)
-  }
-  let (first, depth) = (call.units.lowerBound &* geometry.outputWidth, geometry.channels)
+  let stage = call.parameters(ConvolutionParameters.self).stage
+  let (depth, channels) = (call.tensor(Operands.weights).extent(3), call.tensor(Operands.weights).extent(0))
+  let width = call.tensor(Operands.output).extent(2)
+  let first = call.units.lowerBound &* width
   let input: Elements<Int8> = call.elements(Operands.input)
-  var sink = ByteSink(call, parameters.stage, channelCount: channels)
+  var sink = ByteSink(call, stage, channelCount: channels)
   multiplyPaired(
-    call, input.dropping(first &* depth), rows: call.units.count &* geometry.outputWidth, depth: depth,
-    channels: channels, to: &sink, row: first)
+    call, input.dropping(first &* depth), rows: call.units.count &* width, depth: depth, channels: channels,
+    to: &sink, row: first)
+  #else
+  unsafe convolutionRows(call)
+  #endif
 }
-#else
-@c(abacus_run_convolution_pairs)
-public func convolutionPairs(_ call: UnsafePointer<abacus_kernel_call>) { unsafe convolutionRows(call) }
-#endif
+
+@c(abacus_run_convolution_pairs_of_quads)
+public func convolutionPairsOfQuads(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe convolvePaired(Invocation(call), WindowWidening(widen: widenQuads))
+  #else
+  unsafe convolutionRows(call)
+  #endif
+}
+
+@c(abacus_run_convolution_pairs_of_bytes)
+public func convolutionPairsOfBytes(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe convolvePaired(Invocation(call), WindowWidening(widen: widenBytes))
+  #else
+  unsafe convolutionRows(call)
+  #endif
+}
 
 @c(abacus_run_convolution_rows)
 public func convolutionRows(_ call: UnsafePointer<abacus_kernel_call>) {

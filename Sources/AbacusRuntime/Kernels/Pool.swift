@@ -32,7 +32,7 @@ struct PoolTaps {
     return first..<max(first, min(start &+ length, limit))
   }
 
-  var count: Int { rows.count &* columns.count }
+  var count: Int { (rows.upperBound &- rows.lowerBound) &* (columns.upperBound &- columns.lowerBound) }
 }
 
 private func maxPool(_ call: Invocation) {
@@ -77,53 +77,85 @@ private func maxPool(_ call: Invocation) {
 }
 
 private func averagePool(_ call: Invocation) {
-  let p = call.parameters(PoolParameters.self)
-  let geometry = WindowGeometry(
-    p.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
-  let input: Elements<Int8> = call.elements(Operands.input)
-  let reciprocals: Elements<Int32> = call.elements(Operands.weights)
-  let isCommon = call.storedCount(Operands.weights, Int32.self) == 1
-  let output: MutableElements<Int8> = call.mutableElements(Operands.output)
-
+  let pool = AveragePool(call)
   for unit in call.units {
+    for x in 0..<pool.geometry.outputWidth { pool.window(unit, x) }
+  }
+}
+
+private struct AveragePool {
+  let geometry: WindowGeometry
+  private let stage: OutputStage
+  private let inputZeroPoint: Int32
+  private let reciprocals: Elements<Int32>
+  private let isCommon: Bool
+  private let input: Elements<Int8>
+  private let output: MutableElements<Int8>
+  #if arch(x86_64) || arch(arm64)
+  private let vectors: VectorInstructions
+  #endif
+
+  init(_ call: Invocation) {
+    let p = call.parameters(PoolParameters.self)
+    geometry = WindowGeometry(
+      p.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
+    stage = p.stage
+    inputZeroPoint = p.inputZeroPoint
+    reciprocals = call.elements(Operands.weights)
+    isCommon = call.storedCount(Operands.weights, Int32.self) == 1
+    input = call.elements(Operands.input)
+    output = call.mutableElements(Operands.output)
+    #if arch(x86_64) || arch(arm64)
+    vectors = call.vectors
+    #endif
+  }
+
+  /// One output pixel. Not inlined: the kernel stays in memory, in one place.
+  @inline(never)
+  func window(_ unit: Int, _ x: Int) {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
-    for x in 0..<geometry.outputWidth {
-      let taps = PoolTaps(geometry, y: unit % geometry.outputHeight, x: x)
-      let count = taps.count
-      let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
-      let offset = Int32(truncatingIfNeeded: count) &* p.inputZeroPoint
-      let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
-      #if ABACUS_MVE
-      if geometry.channels >= 4 && p.stage.shift > 32 {
-        averageVectors(geometry, taps, image, p.stage, offset: offset, multiplier: multiplier, target)
-        continue
-      }
-      #elseif arch(x86_64) || arch(arm64)
-      if call.vectors != .common && p.stage.shift > 32 {
-        var window = PixelVectors(call.vectors, geometry, taps, image, p.stage, target)
-        window.average(offset: offset, multiplier: multiplier)
-        continue
-      }
-      #endif
-      var first = 0
-      #if ABACUS_DSP
-      while first &+ 4 <= geometry.channels && count <= maximumTapsOfFourSums {
-        let sums = fourSums(geometry, taps, image.dropping(first))
-        for i in 0..<4 {
-          target[first &+ i] = Int8(truncatingIfNeeded: p.stage.apply(sums[i] &- offset, multiplier: multiplier))
-        }
-        first = first &+ 4
-      }
-      #endif
-      for channel in first..<geometry.channels {
-        var sum: Int32 = 0
-        for row in taps.rows {
-          let line = image.dropping(row &* geometry.inputWidth &* geometry.channels &+ channel)
-          for column in taps.columns { sum = sum &+ Int32(line[column &* geometry.channels]) }
-        }
-        target[channel] = Int8(
-          truncatingIfNeeded: p.stage.apply(sum &- offset, multiplier: multiplier))
-      }
+    let taps = PoolTaps(geometry, y: unit % geometry.outputHeight, x: x)
+    let count = taps.count
+    let multiplier = reciprocals[isCommon ? 0 : max(count &- 1, 0)]
+    let offset = Int32(truncatingIfNeeded: count) &* inputZeroPoint
+    let target = output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels)
+    #if ABACUS_MVE
+    if geometry.channels >= 4 && stage.shift > 32 {
+      return averageVectors(geometry, taps, image, stage, offset: offset, multiplier: multiplier, target)
     }
+    #elseif arch(x86_64) || arch(arm64)
+    if vectors != .common && stage.shift > 32 {
+      var window = PixelVectors(vectors, geometry, taps, image, stage, target)
+      return window.average(offset: offset, multiplier: multiplier)
+    }
+    #endif
+    var channel = 0
+    #if ABACUS_DSP
+    while channel &+ 4 <= geometry.channels && count <= maximumTapsOfFourSums {
+      let sums = fourSums(geometry, taps, image.dropping(channel))
+      for i in 0..<4 { target[channel &+ i] = average(sums[i] &- offset, multiplier) }
+      channel = channel &+ 4
+    }
+    #endif
+    while channel < geometry.channels {
+      target[channel] = average(sum(taps, image.dropping(channel)) &- offset, multiplier)
+      channel = channel &+ 1
+    }
+  }
+
+  /// Sum of the first channel over the taps of a window.
+  @inline(never)
+  private func sum(_ taps: PoolTaps, _ image: Elements<Int8>) -> Int32 {
+    var sum: Int32 = 0
+    for row in taps.rows {
+      let line = image.dropping(row &* geometry.inputWidth &* geometry.channels)
+      for column in taps.columns { sum = sum &+ Int32(line[column &* geometry.channels]) }
+    }
+    return sum
+  }
+
+  @inline(never)
+  private func average(_ sum: Int32, _ multiplier: Int32) -> Int8 {
+    Int8(truncatingIfNeeded: stage.apply(sum, multiplier: multiplier))
   }
 }

@@ -13,21 +13,26 @@ private func reduce(_ call: Invocation) {
   let output: MutableElements<Int8> = call.mutableElements(Operands.output)
   let variant = ReduceVariant(rawValue: call.record.variant)
   let record = call.tensor(Operands.input)
-  // Two walks over the input: one over the kept axes, one over the reduced ones below it.
+  // Two walks over the input: one over the kept axes, one over the reduced ones below it, of which the innermost is a run
+  // of elements.
   var kept = Walk()
   var reduced = Walk()
+  var run = (length: 1, stride: 0)
   var stride = 1
   for step in 0..<Limits.maximumRank {
     let dimension = Limits.maximumRank &- 1 &- step
+    let extent = record.extent(dimension)
     let isReduced = p.axes &>> UInt32(truncatingIfNeeded: dimension) & 1 == 1
-    if isReduced {
-      reduced.add(extent: record.extent(dimension), stride: stride)
+    if !isReduced {
+      kept.add(extent: extent, stride: stride)
+    } else if run.length == 1 {
+      run = (extent, stride)
     } else {
-      kept.add(extent: record.extent(dimension), stride: stride)
+      reduced.add(extent: extent, stride: stride)
     }
-    stride = stride &* record.extent(dimension)
+    stride = stride &* extent
   }
-  let offset = Int32(truncatingIfNeeded: reduced.count) &* p.inputZeroPoint
+  let offset = Int32(truncatingIfNeeded: reduced.count &* run.length) &* p.inputZeroPoint
 
   for index in 0..<kept.count {
     let start = kept.offset
@@ -35,10 +40,14 @@ private func reduce(_ call: Invocation) {
     var least = Int32.max
     var greatest = Int32.min
     for _ in 0..<reduced.count {
-      let value = Int32(input[start &+ reduced.offset])
-      sum = sum &+ value
-      least = min(least, value)
-      greatest = max(greatest, value)
+      var element = start &+ reduced.offset
+      for _ in 0..<run.length {
+        let value = Int32(input[element])
+        sum = sum &+ value
+        least = min(least, value)
+        greatest = max(greatest, value)
+        element = element &+ run.stride
+      }
       reduced.advance()
     }
     let accumulator =

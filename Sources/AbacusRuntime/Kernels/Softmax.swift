@@ -117,10 +117,12 @@ private struct CodeExponentials: RowExponentials {
     greatest = Int32(CodeRow.greatest(of: row, count))
   }
 
-  @inline(__always)
+  /// Not inlined: rows of which exponentials are computed are few.
   subscript(index: Int) -> Int32 {
-    let d = greatest &- Int32(row[index])
-    let t = exponentArgument(d, multiplier: parameters.multiplier, shift: parameters.shift)
-    return Int32(bitPattern: exponentQ20(t))
+    @inline(never) get {
+      let d = greatest &- Int32(row[index])
+      let t = exponentArgument(d, multiplier: parameters.multiplier, shift: parameters.shift)
+      return Int32(bitPattern: exponentQ20(t))
+    }
   }
 }

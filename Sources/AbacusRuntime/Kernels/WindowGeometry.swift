@@ -16,7 +16,7 @@ struct WindowGeometry {
   let outputHeight: Int
   let outputWidth: Int
 
-  init(_ window: Window, input: TensorRecord, output: TensorRecord) {
+  init(_ window: Window, input: Tensor, output: Tensor) {
     height = Int(truncatingIfNeeded: window.height)
     width = Int(truncatingIfNeeded: window.width)
     strideHeight = Int(truncatingIfNeeded: window.strideHeight)
@@ -86,25 +86,28 @@ struct WindowGeometry {
     let left = inputColumn(x, 0)
     let isInside = left >= 0 && left &+ (width &- 1) &* dilationWidth < inputWidth
     var at = 0
-    for tapRow in 0..<height {
-      let row = inputRow(y, tapRow)
+    var row = inputRow(y, 0)
+    let end = height &* width &* depth
+    while at < end {
+      let rowEnd = at &+ width &* depth
       if row < 0 || row >= inputHeight {
         set(patch, at, width &* depth, fill)
-        at = at &+ width &* depth
+        at = rowEnd
       } else if contiguous && isInside {
         copy(image, (row &* inputWidth &+ left) &* channels, patch, at, width &* depth)
-        at = at &+ width &* depth
-      } else {
-        for tap in 0..<width {
-          let column = inputColumn(x, tap)
-          if column < 0 || column >= inputWidth {
-            set(patch, at, depth, fill)
-          } else {
-            copy(image, (row &* inputWidth &+ column) &* channels &+ firstChannel, patch, at, depth)
-          }
-          at = at &+ depth
-        }
+        at = rowEnd
       }
+      var column = left
+      while at < rowEnd {
+        if column < 0 || column >= inputWidth {
+          set(patch, at, depth, fill)
+        } else {
+          copy(image, (row &* inputWidth &+ column) &* channels &+ firstChannel, patch, at, depth)
+        }
+        at = at &+ depth
+        column = column &+ dilationWidth
+      }
+      row = row &+ dilationHeight
     }
   }
 

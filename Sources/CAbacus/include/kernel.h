@@ -7,13 +7,19 @@
 
 #include "abacus.h"
 
+#ifdef __clang__
+#define ABACUS_NOT_NULL _Nonnull
+#else
+#define ABACUS_NOT_NULL
+#endif
+
 /* One operator of a verified (or, for abacus_check, not yet verified) plan. */
 typedef struct abacus_kernel_call {
-  const void *operator_record;  /* OperatorRecord of AbacusFormat           */
-  const void *tensors;          /* the blob's tensor records                */
-  const void *parameters;       /* the operator's parameter record          */
+  const void *ABACUS_NOT_NULL operator_record;  /* OperatorRecord of AbacusFormat */
+  const void *ABACUS_NOT_NULL tensors;          /* the blob's tensor records                */
+  const void *ABACUS_NOT_NULL parameters;       /* the operator's parameter record          */
   uint32_t parameter_bytes;     /* bytes from there to the section's end    */
-  const void *constants;        /* base of the blob's constants             */
+  const void *ABACUS_NOT_NULL constants;        /* base of the blob's constants             */
   void *arena;
   uint32_t first_unit, end_unit; /* the slice of the operator to run        */
   uint32_t vectors;             /* VectorInstructions of the runtime       */

@@ -35,6 +35,25 @@ import Testing
     }
   }
 
+  /// Firmware with the forms of a model's kernels only, for every form of a depthwise convolution.
+  @Test(arguments: ["mps2-an386", "mps2-an385", "mps3-an547"]) func formsSuffice(_ name: String) throws {
+    let emulator = try Emulator(board: try Board.named(name))
+    var seen: Set<String> = []
+    for seed in 0..<12 {
+      var test = TestGraph(seed: seed)
+      test.addDepthwise(
+        channels: 4 * (1 + seed % 2), size: seed % 3 == 0 ? [1, 3] : [3, 3], padding: 1, multiplier: seed % 4 == 0 ? 2 : 1)
+      let blob = try Packer.pack(test.graph).blob
+      let kernels = try BlobDescription(blob, name: "test").neededKernels
+      seen.formUnion(kernels.map(\.description))
+      let host = try Model(blob)
+      let sample = zip(host.inputs, test.inputCodes).map { $0.type.bytes(of: $1) }
+      let result = try emulator.run(blob: blob, samples: [sample], kernels: kernels)
+      #expect(result.outputs == [try host(sample)], "seed \(seed)")
+    }
+    #expect(seen == Set(["windows", "lines", "channels"].map { "depthwise_convolution (\($0))" }))
+  }
+
   /// Weights in pairs are what most of these graphs get.
   @Test func layersArePaired() throws {
     var options = PackOptions()
@@ -119,7 +138,7 @@ extension TestGraph {
       scale: scale, zeroPoint: random(-20...20))
   }
 
-  mutating func addDepthwise(channels: Int, size: [Int], padding: Int, image: [Int]? = nil) {
+  mutating func addDepthwise(channels: Int, size: [Int], padding: Int, image: [Int]? = nil, multiplier: Int = 1) {
     let window = WindowAttributes(
       size: size, strides: [random(1...2), random(1...2)], dilations: [1, 1],
       padBefore: [random(0...padding), random(0...padding)], padAfter: [random(0...padding), random(0...padding)])
@@ -128,10 +147,10 @@ extension TestGraph {
     let batch = random(1...2)
     let input = input([batch] + image + [channels])
     let (weights, bias, scale) = weights(
-      for: input, [1] + size + [channels], axis: 3, depth: size[0] * size[1], style: pick(WeightStyle.all))
+      for: input, [1] + size + [channels * multiplier], axis: 3, depth: size[0] * size[1], style: pick(WeightStyle.all))
     output(
-      .depthwiseConvolution(window, multiplier: 1, pick([.none, .relu])), [input, weights, bias],
-      [batch] + extents + [channels], scale: scale, zeroPoint: pick([-128, random(-20...20)]))
+      .depthwiseConvolution(window, multiplier: multiplier, pick([.none, .relu])), [input, weights, bias],
+      [batch] + extents + [channels * multiplier], scale: scale, zeroPoint: pick([-128, random(-20...20)]))
   }
 
   /// Of a whole image. Elements of -128 make the greatest sums that 16 bits must hold.

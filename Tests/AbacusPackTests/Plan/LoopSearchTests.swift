@@ -74,4 +74,20 @@ import Testing
     options.ramLimit = smallest.planned.plan.arenaBytes + smallest.planned.stackBytes - 1
     #expect(throws: PackError.self) { try Packer.pack(graph, options: options) }
   }
+
+  /// A dense layer of one long row, whose scratch is twice the row.
+  @Test func scratchIsLeftOut() throws {
+    var test = TestGraph(seed: 3)
+    let input = test.input([1, 2000])
+    let (weights, bias, scale) = test.weights(for: input, [4, 2000], axis: 0, depth: 2000, style: WeightStyle())
+    test.output(.fullyConnected(.none), [input, weights, bias], [1, 4], scale: scale)
+    var options = PackOptions()
+    options.pairsChannels = true
+    let usual = try Packer.pack(test.graph, options: options)
+    let smallest = try Packer.packSmallest(test.graph, options: options)
+    #expect(usual.planned.plan.arenaBytes >= 6000 && smallest.planned.plan.arenaBytes < 2100)
+    #expect(smallest.planned.choices.contains { $0.operators == [0] && $0.savedBytes == 4000 })
+    let sample = test.inputCodes.map { ElementType.int8.bytes(of: $0) }
+    #expect(try Model(smallest.blob)(sample) == Model(usual.blob)(sample))
+  }
 }

@@ -118,6 +118,25 @@ import Testing
     #expect(above.unitsDescending(step) == 10)
   }
 
+  /// The first windows lie in the padding: the output may begin where the input does, if the last rows come first.
+  @Test func windowsInPadding() throws {
+    var test = TestGraph(seed: 188)
+    let window = WindowAttributes(size: [1, 3], strides: [1, 3], dilations: [2, 2], padBefore: [6, 5], padAfter: [4, 3])
+    let input = test.input([1, 7, 10, 8], scale: 0.03)
+    let (weights, bias, scale) = test.weights(for: input, [33, 1, 3, 8], axis: 0, depth: 24, style: WeightStyle())
+    let extents = try #require(window.outputExtents(of: [7, 10]))
+    test.output(.convolution(window, groups: 1, .none), [input, weights, bias], [1] + extents + [33], scale: scale)
+    let packed = try Packer.pack(test.graph)
+    let step = packed.planned.program.steps[0]
+    #expect(step.unitsDescending != nil && packed.planned.overlapping.count == 1)
+    #expect(Set(packed.planned.plan.blocks.prefix(2).map(\.offset)) == [0])
+    // By itself, with the input beside the output.
+    var kept = test.graph
+    kept.outputs.append(input)
+    let sample = test.inputCodes.map { ElementType.int8.bytes(of: $0) }
+    #expect(try Model(packed.blob)(sample)[0] == Model(try Packer.pack(kept).blob)(sample)[0])
+  }
+
   /// Every distance that rules allow, and no other.
   @Test func offsetsFollowDistances() {
     let below = Distance(atLeast: 10, multipleOf: 6)

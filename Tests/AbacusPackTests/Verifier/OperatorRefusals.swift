@@ -61,6 +61,7 @@ extension Refusal {
         parameters(opcode, type, "window") { $0.window.height = 0 },
         parameters(opcode, type, "window that is not the weights'") { $0.window.width = 4 },
         parameters(opcode, type, "stride") { $0.window.strideHeight = .max },
+        parameters(opcode, type, "stride of 16 bits") { $0.window.strideWidth = 1 << 15 },
         parameters(opcode, type, "dilation 0") { $0.window.dilationWidth = 0 },
         parameters(opcode, type, "dilation") { $0.window.dilationWidth = 1 << 16 },
         parameters(opcode, type, "padding") { $0.window.padLeft = 1 << 16 },

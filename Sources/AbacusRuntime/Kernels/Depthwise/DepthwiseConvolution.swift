@@ -4,11 +4,14 @@ import CAbacus
 // Depthwise convolution, NHWC, any channel multiplier. A unit is one output row of one image.
 // Weights are [height, width, channels out].
 
-/// 1 where all cores without vectors have loops along lines, else 0.
+/// 1 where all cores without vectors have loops along lines; 2 where no core takes several channels at a time; else 0.
 @c(abacus_form_depthwise_convolution)
 public func depthwiseConvolutionForm(_ call: UnsafePointer<abacus_kernel_call>) -> UInt32 {
   let call = unsafe Invocation(call)
-  return call.suitsLines && call.tensor(Operands.output).dims[3] & 1 == 0 ? 1 : 0
+  let channels = call.tensor(Operands.output).dims[3]
+  if call.suitsLines && channels & 1 == 0 { return 1 }
+  let weightZeroPoint = call.parameters(ConvolutionParameters.self).weightZeroPoint
+  return weightZeroPoint != 0 || call.tensor(Operands.input).dims[3] != channels ? 2 : 0
 }
 
 @c(abacus_run_depthwise_convolution)
@@ -29,6 +32,15 @@ public func depthwiseConvolutionLines(_ call: UnsafePointer<abacus_kernel_call>)
 public func depthwiseConvolutionWindows(_ call: UnsafePointer<abacus_kernel_call>) {
   #if ABACUS_DSP
   unsafe convolveWindows(Invocation(call))
+  #else
+  unsafe depthwiseConvolution(Invocation(call))
+  #endif
+}
+
+@c(abacus_run_depthwise_convolution_channels)
+public func depthwiseConvolutionChannels(_ call: UnsafePointer<abacus_kernel_call>) {
+  #if ABACUS_DSP
+  unsafe convolveChannels(Invocation(call))
   #else
   unsafe depthwiseConvolution(Invocation(call))
   #endif
@@ -75,6 +87,15 @@ private func convolveWindows(_ call: Invocation) {
   for unit in call.units { kernel.row(unit) }
 }
 
+#if ABACUS_DSP
+/// One channel at a time.
+@inline(never)
+private func convolveChannels(_ call: Invocation) {
+  let kernel = DepthwiseKernel(call)
+  for unit in call.units { kernel.rowOfChannels(unit) }
+}
+#endif
+
 /// The taps of one window: which lie inside the image, and where the first of them is.
 struct DepthwiseTaps {
   let rows: Range<Int>
@@ -82,10 +103,16 @@ struct DepthwiseTaps {
   /// Pixel under the first tap inside.
   let firstPixel: Int
 
+  /// Taps of a column, those that lie inside the image.
   @inline(__always)
-  init(_ geometry: WindowGeometry, y: Int, x: Int) {
-    rows = DepthwiseTaps.inside(
-      geometry.inputRow(y, 0), geometry.height, geometry.dilationHeight, geometry.inputHeight)
+  static func rows(_ geometry: WindowGeometry, y: Int) -> Range<Int> {
+    inside(geometry.inputRow(y, 0), geometry.height, geometry.dilationHeight, geometry.inputHeight)
+  }
+
+  /// - Parameter rows: those of the row.
+  @inline(__always)
+  init(_ geometry: WindowGeometry, rows: Range<Int>, y: Int, x: Int) {
+    self.rows = rows
     columns = DepthwiseTaps.inside(
       geometry.inputColumn(x, 0), geometry.width, geometry.dilationWidth, geometry.inputWidth)
     firstPixel =
@@ -94,7 +121,7 @@ struct DepthwiseTaps {
   }
 
   /// Taps `t` with `0 <= start + t * dilation < limit`.
-  @inline(__always)
+  @inline(never)
   private static func inside(_ start: Int, _ count: Int, _ dilation: Int, _ limit: Int) -> Range<Int> {
     var first = 0
     while first < count && start &+ first &* dilation < 0 { first = first &+ 1 }
@@ -147,22 +174,34 @@ private struct DepthwiseKernel {
   /// One row of output pixels. Not inlined: the kernel stays in memory, in one place, instead of
   /// being taken apart into more values than there are registers.
   @inline(never)
-  func row(_ unit: Int) {
+  func row(_ unit: Int) { row(unit, byFours: multiplier == 1 && weightZeroPoint == 0) }
+
+  #if ABACUS_DSP
+  /// The same for any multiplier, one channel at a time.
+  @inline(never)
+  func rowOfChannels(_ unit: Int) { row(unit, byFours: false) }
+  #endif
+
+  @inline(__always)
+  private func row(_ unit: Int, byFours: Bool) {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     let y = unit % geometry.outputHeight
+    let rows = DepthwiseTaps.rows(geometry, y: y)
     for x in 0..<geometry.outputWidth {
       pixel(
-        image, DepthwiseTaps(geometry, y: y, x: x),
-        output.dropping((unit &* geometry.outputWidth &+ x) &* channelsOut))
+        image, DepthwiseTaps(geometry, rows: rows, y: y, x: x),
+        output.dropping((unit &* geometry.outputWidth &+ x) &* channelsOut), byFours: byFours)
     }
   }
 
   /// All channels of one output pixel.
   @inline(__always)
-  private func pixel(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ output: MutableElements<Int8>) {
+  private func pixel(
+    _ image: Elements<Int8>, _ taps: DepthwiseTaps, _ output: MutableElements<Int8>, byFours: Bool
+  ) {
     let isInside = taps.rows.count &* taps.columns.count == geometry.height &* geometry.width
     var channel = 0
-    if multiplier == 1 && weightZeroPoint == 0 {
+    if byFours {
       // A window that lies wholly in the padding has no first tap.
       let steps = tapSteps(taps)
       let (pixel, tap) = steps.rows == 0 ? (0, 0) : (taps.firstPixel, firstTap(taps))

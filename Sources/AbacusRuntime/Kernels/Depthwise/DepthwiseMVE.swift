@@ -53,16 +53,18 @@ private struct DepthwiseVectors {
   func row(_ unit: Int) {
     let image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     let y = unit % geometry.outputHeight
+    let rows = DepthwiseTaps.rows(geometry, y: y)
     for x in 0..<geometry.outputWidth {
-      pixel(image, y: y, x: x, output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels))
+      pixel(
+        image, DepthwiseTaps(geometry, rows: rows, y: y, x: x),
+        output.dropping((unit &* geometry.outputWidth &+ x) &* geometry.channels))
     }
   }
 
-  /// Finds the taps inside the image. Not inlined: the kernel stays in memory, in one place, which takes
+  /// Goes over the taps inside the image. Not inlined: the kernel stays in memory, in one place, which takes
   /// less stack.
   @inline(never)
-  private func pixel(_ image: Elements<Int8>, y: Int, x: Int, _ output: MutableElements<Int8>) {
-    let taps = DepthwiseTaps(geometry, y: y, x: x)
+  private func pixel(_ image: Elements<Int8>, _ taps: DepthwiseTaps, _ output: MutableElements<Int8>) {
     let isEmpty = taps.rows.isEmpty || taps.columns.isEmpty
     let isInside = taps.rows.count &* taps.columns.count == geometry.height &* geometry.width
     let first = taps.rows.lowerBound &* geometry.width &+ taps.columns.lowerBound

@@ -75,6 +75,12 @@ struct WidenedRows {
     if count & 3 != 0 { put(last(source, count & 3), target) }
   }
 
+  /// Widens a whole row. Not inlined, so that there is one such loop.
+  @inline(never)
+  func setRow<Element: WidenedElement>(_ row: Int, _ elements: Elements<Element>, _ count: Int) {
+    set(row, from: 0, elements, count)
+  }
+
   /// Fewer than four elements.
   @inline(never)
   private func last<Element: WidenedElement>(_ elements: Elements<Element>, _ count: Int) -> WidenedQuad {

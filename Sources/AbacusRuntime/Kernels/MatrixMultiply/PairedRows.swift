@@ -38,83 +38,109 @@ func multiplyPaired<Source: WidenedElement, Sink: PairSink>(
     let left = rows &- row
     let widened = WidenedRows(scratch, rows: rows < 3 || left < 2 ? 1 : 3)
     let count = min(widened.rows, left)
-    for lane in 0..<count { widened.set(lane, from: 0, source.dropping(lane &* depth), depth) }
+    for lane in 0..<count { widened.setRow(lane, source.dropping(lane &* depth), depth) }
     sink.move(to: target &+ row, rows: count)
     if widened.rows == 3 { sink.three(product, widened.readOnly) } else { sink.one(product, widened.readOnly) }
     row = row &+ count
   }
 }
 
+/// What windows are widened from, and into which rows of scratch.
+struct PairedWindows {
+  let geometry: WindowGeometry
+  let fill: Int8
+  let scratch: MutableElements<UInt32>
+  /// Behind the rows: room for one window as bytes.
+  let staging: MutableElements<Int8>
+  var image: Elements<Int8>
+}
+
+/// How the window of output pixel (y, x) becomes a row; forms of convolutions differ in it. In a struct, because a function
+/// that is a parameter has the loop around it compiled for each form.
+struct WindowWidening {
+  let widen: (_ windows: inout PairedWindows, _ y: Int, _ x: Int, _ row: Int) -> Void
+}
+
 /// Windows of an image, those of the units at hand, times weights in pairs.
-func convolvePaired(
-  _ call: Invocation, _ stage: OutputStage, _ geometry: WindowGeometry, fill: Int8, channels: Int
-) {
+@inline(never)
+func convolvePaired(_ call: Invocation, _ widening: WindowWidening) {
+  let parameters = call.parameters(ConvolutionParameters.self)
+  let geometry = WindowGeometry(
+    parameters.window, input: call.tensor(Operands.input), output: call.tensor(Operands.output))
+  let channels = call.tensor(Operands.weights).extent(0)
   let depth = geometry.height &* geometry.width &* geometry.channels
   let product = PairedProduct(call, depth: depth, channels: channels)
   let input: Elements<Int8> = call.elements(Operands.input)
-  let scratch: MutableElements<UInt32> = call.mutableElements(Operands.scratch)
   let bytes: MutableElements<Int8> = call.mutableElements(Operands.scratch)
-  let staging = bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3)))
-  let widened = WidenedRows(scratch, rows: 3)
-  var sink = ByteSink(call, stage, channelCount: channels)
-  var pixel = call.units.lowerBound &* geometry.outputWidth
-  let end = call.units.upperBound &* geometry.outputWidth
   var (unit, x) = (call.units.lowerBound, 0)
   var y = unit % geometry.outputHeight
-  var image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+  var windows = PairedWindows(
+    geometry: geometry, fill: Int8(truncatingIfNeeded: parameters.inputZeroPoint),
+    scratch: call.mutableElements(Operands.scratch),
+    staging: bytes.dropping(Int(PairedLayout.scratchBytes(depth: UInt32(truncatingIfNeeded: depth), rows: 3))),
+    image: input.dropping(unit / geometry.outputHeight &* geometry.imageElements))
+  var sink = ByteSink(call, parameters.stage, channelCount: channels)
+  var pixel = unit &* geometry.outputWidth
+  let end = call.units.upperBound &* geometry.outputWidth
   while pixel < end {
     // Where fewer than three are left, the others are whatever was there before; they go nowhere.
     sink.move(to: pixel, rows: min(3, end &- pixel))
-    for lane in 0..<sink.rows {
-      if geometry.channels & 3 == 0 {
-        geometry.gather(image, y: y, x: x, fill: fill, into: scratch, lane)
-      } else {
-        geometry.gather(image, y: y, x: x, 0, geometry.channels, fill: fill, into: staging)
-        widened.set(lane, from: 0, staging.readOnly, depth)
-      }
+    var row = 0
+    while row < sink.rows {
+      widening.widen(&windows, y, x, row)
+      row = row &+ 1
       x = x &+ 1
       if x < geometry.outputWidth { continue }
       (unit, x) = (unit &+ 1, 0)
       if unit == call.units.upperBound { break }
       y = unit % geometry.outputHeight
-      image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
+      windows.image = input.dropping(unit / geometry.outputHeight &* geometry.imageElements)
     }
-    sink.three(product, widened.readOnly)
+    sink.three(product, windows.scratch.readOnly)
     pixel = pixel &+ sink.rows
   }
 }
 
-extension WindowGeometry {
-  /// Widens the window of output pixel (y, x), all channels of which there is a multiple of four, into
-  /// a row.
-  @inline(never)
-  fileprivate func gather(
-    _ image: Elements<Int8>, y: Int, x: Int, fill: Int8, into patch: MutableElements<UInt32>, _ lane: Int
-  ) {
-    // The number of rows is known here, so that all offsets are.
-    let patch = WidenedRows(patch, rows: 3)
-    let left = inputColumn(x, 0)
-    let isInside = left >= 0 && left &+ (width &- 1) &* dilationWidth < inputWidth
-    let isDense = isInside && dilationWidth == 1
-    let run = isDense ? width &* channels : channels
-    var at = 0
-    for tapRow in 0..<height {
-      let row = inputRow(y, tapRow)
-      if row < 0 || row >= inputHeight {
-        patch.fill(lane, from: at, fill, width &* channels)
-        at = at &+ width &* channels
-        continue
-      }
-      for tap in 0..<(isDense ? 1 : width) {
-        let column = inputColumn(x, tap)
-        if column < 0 || column >= inputWidth {
-          patch.fill(lane, from: at, fill, run)
-        } else {
-          patch.set(lane, from: at, image.dropping((row &* inputWidth &+ column) &* channels), run)
-        }
-        at = at &+ run
-      }
+/// Any number of channels: the window is gathered as bytes first.
+@inline(never)
+func widenBytes(_ windows: inout PairedWindows, _ y: Int, _ x: Int, _ row: Int) {
+  let geometry = windows.geometry
+  geometry.gather(windows.image, y: y, x: x, 0, geometry.channels, fill: windows.fill, into: windows.staging)
+  WidenedRows(windows.scratch, rows: 3)
+    .set(row, from: 0, windows.staging.readOnly, geometry.height &* geometry.width &* geometry.channels)
+}
+
+/// A multiple of four channels: pixels, and rows of them, are widened where they lie.
+@inline(never)
+func widenQuads(_ windows: inout PairedWindows, _ y: Int, _ x: Int, _ row: Int) {
+  // The number of rows is known here, so that all offsets are.
+  let (patch, geometry) = (WidenedRows(windows.scratch, rows: 3), windows.geometry)
+  let (width, channels) = (geometry.width, geometry.channels)
+  let left = geometry.inputColumn(x, 0)
+  let isInside = left >= 0 && left &+ (width &- 1) &* geometry.dilationWidth < geometry.inputWidth
+  let isDense = isInside && geometry.dilationWidth == 1
+  let run = isDense ? width &* channels : channels
+  var at = 0
+  var inputRow = geometry.inputRow(y, 0)
+  let end = geometry.height &* width &* channels
+  while at < end {
+    let rowEnd = at &+ width &* channels
+    if inputRow < 0 || inputRow >= geometry.inputHeight {
+      patch.fill(row, from: at, windows.fill, width &* channels)
+      at = rowEnd
     }
+    var column = left
+    while at < rowEnd {
+      if column < 0 || column >= geometry.inputWidth {
+        patch.fill(row, from: at, windows.fill, run)
+      } else {
+        let pixel = windows.image.dropping((inputRow &* geometry.inputWidth &+ column) &* channels)
+        patch.set(row, from: at, pixel, run)
+      }
+      at = at &+ run
+      column = column &+ geometry.dilationWidth
+    }
+    inputRow = inputRow &+ geometry.dilationHeight
   }
 }
 #endif

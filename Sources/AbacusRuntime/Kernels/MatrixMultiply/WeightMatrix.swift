@@ -14,7 +14,7 @@ struct WeightMatrix {
   let groupStride: Int
 
   @inline(__always)
-  init(_ elements: Elements<Int8>, record: TensorRecord, depth: Int) {
+  init(_ elements: Elements<Int8>, record: Tensor, depth: Int) {
     self.elements = elements
     self.depth = depth
     blockRows = Int(truncatingIfNeeded: record.blockRows)
