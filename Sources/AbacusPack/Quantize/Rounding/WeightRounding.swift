@@ -42,10 +42,12 @@ extension RoundedWeights {
     mask: PruningMask? = nil, rounds: Int = 6, threads: Int? = nil, name: String
   ) throws -> RoundedWeights {
     let depth = weights.count / max(channels, 1)
-    guard channels > 0, weights.count == channels * depth, moments.matrix.count == depth, mask.map({ $0.keeps.count == weights.count }) ?? true
+    guard channels > 0, weights.count == channels * depth, moments.matrix.count == depth,
+      mask == nil || mask?.channels == channels && mask?.depth == depth
     else {
       throw PackError(
-        .malformed, "\(name): \(weights.count) weights of \(channels) channels, but moments of \(moments.matrix.count) inputs")
+        .malformed,
+        "\(name): \(weights.count) weights of \(channels) channels, but moments of \(moments.matrix.count) inputs, or a mask of other weights")
     }
     guard format.grid != .offset || format.groupSize != nil && mask == nil else {
       throw PackError(.unsupported, "\(name): zero points of weights are for groups of weights that are not pruned")
