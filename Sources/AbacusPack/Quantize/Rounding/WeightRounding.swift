@@ -79,7 +79,7 @@ extension RoundedWeights {
   private init(_ panels: [RoundedPanel], channels: Int, depth: Int, _ format: WeightFormat) {
     self.init(
       format: format, channels: channels, depth: depth, codes: [Int8](repeating: 0, count: channels * depth), scales: [],
-      relativeScales: [], zeros: [])
+      relativeScales: [], zeros: [], lift: format.lift)
     for (index, panel) in panels.enumerated() {
       for (lane, channel) in ChannelPanel.channels(index, of: channels).enumerated() {
         for k in 0..<depth { codes[channel * depth + k] = Int8(panel.codes[k][lane]) }
