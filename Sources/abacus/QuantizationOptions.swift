@@ -96,6 +96,9 @@ struct QuantizationOptions: ParsableArguments {
     valueName: "grid"))
   var weightGrid: WeightFormat.Grid?
 
+  @Option(help: "How weights below 8 bits are chosen: nearest, compensated (GPTQ), or alternating (decoupleQ).")
+  var weightRounding = RoundingMethod.alternating
+
   @Option(help: ArgumentHelp("Weights that keep 8 bits, by the name of their tensor.", valueName: "name"))
   var weightInt8: [String] = []
 
@@ -165,6 +168,7 @@ struct QuantizationOptions: ParsableArguments {
     result.equalization = equalize
     result.weightFormat = WeightFormat(
       bits: weightBits, grid: weightGrid ?? (weightBits == 2 ? .odd : .symmetric), groupSize: groupSize)
+    result.rounding = weightRounding
     for name in weightInt8 { result.weightFormats[name] = .int8 }
     return result
   }
@@ -183,6 +187,8 @@ enum ArithmeticName: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension WeightFormat.Grid: ExpressibleByArgument {}
+
+extension RoundingMethod: ExpressibleByArgument {}
 
 extension RangeMethod: ExpressibleByArgument {
   public init?(argument: String) {

@@ -46,6 +46,10 @@ struct VisionTransformerRows {
     ("only LayerNorm: paper", { $0.arithmetic.normalization = .paper }),
     ("only LayerNorm: paper, int8 residual", { $0.arithmetic.normalization = .paper; $0.residualBits = 8 }),
     ("only additions: paper", { $0.arithmetic.addition = .paper }),
+    ("weights of 4 bits, groups of 32, nearest", {
+      $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32)
+      $0.rounding = .nearest
+    }),
     ("weights of 4 bits", { $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric) }),
     ("weights of 4 bits, groups of 32", { $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32) }),
     ("weights of 2 bits, groups of 16, zero points", {

@@ -102,7 +102,7 @@ public struct PostTraining: Sendable {
       try Calibration(
         graph, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
         channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
-        observesScores: quantize.arithmetic.softmax != .refined)
+        observesScores: quantize.arithmetic.softmax != .refined, rows: quantize.inputsOfRoundedLayers(graph))
     }
     let calibration = try observe(prepared)
     guard let balance = quantize.equalization else { return (prepared, calibration) }

@@ -216,14 +216,14 @@ public struct Quantizer {
   /// Weights [channels, ...] of a product in the format that the options give them; int8 where operators take no other.
   private mutating func productWeights(_ id: Graph.TensorID, _ node: Node, channelAxis axis: Int) throws -> Graph.TensorID {
     let tensor = graph.tensors[id]
-    var format = options.weightFormats[tensor.name] ?? options.weightFormat
+    var format = options.format(of: tensor)
     if format.bits == 8 || axis != 0 || !takesFewBits(node) { return try weightConstant(id, channelAxis: axis) }
     if let known = roundedConstants[id] { return known }
     let channels = tensor.shape[0]
     let depth = tensor.elementCount / channels
     // Sums with rows of 16 bits have no room for finer grids, and a short row none for groups.
     if wideWeights.contains(id) || depth <= format.groupSize ?? 0 { format = format.withoutGroups }
-    var rounded = RoundedWeights.nearest(try tensor.reals(), channels: channels, format)
+    var rounded = try round(try tensor.reals(), channels: channels, format, node, name: tensor.name)
     if wideWeights.contains(id) { rounded.lift = 1 }
     var constant = tensor
     constant.type = .int16
@@ -234,6 +234,21 @@ public struct Quantizer {
     let index = result.add(constant)
     roundedConstants[id] = index
     return index
+  }
+
+  private var dampedMoments: [Graph.TensorID: DampedMoments] = [:]
+
+  /// Weights on a grid: by what calibration saw of the layer's inputs, or each to the nearest where it looked at none.
+  private mutating func round(
+    _ weights: [Double], channels: Int, _ format: WeightFormat, _ node: Node, name: String
+  ) throws -> RoundedWeights {
+    guard options.rounding != .nearest, let source = sourceOfInput(node), let moments = calibration.moments[source],
+      moments.depth * channels == weights.count
+    else { return RoundedWeights.nearest(weights, channels: channels, format) }
+    let damped =
+      try dampedMoments[source] ?? DampedMoments(moments, isCentred: options.correctsBias, name: name)
+    dampedMoments[source] = damped
+    return try RoundedWeights.rounding(weights, channels: channels, format, options.rounding, damped, name: name)
   }
 
   /// Fully connected layers, and convolutions in one group.
