@@ -78,7 +78,7 @@ enum SampleBlobs {
     var random = RandomCodes(seed: 5)
     var program = GoldenProgram("codes")
     program.addCodedProjection(
-      WeightFormat(bits: 2, grid: .offset, groupSize: 16), rows: 2, depth: 36, channels: 3, input: .int8, output: .int16,
+      WeightFormat(bits: 2, grid: .offset, groupSize: 16), rows: 9, depth: 36, channels: 3, input: .int8, output: .int16,
       variant: .residual, hasScratch: true, &random)
     program.addCodedConvolution(
       WeightFormat(bits: 4, grid: .symmetric), size: [2, 3], inputs: 5, channels: 2, &random)

@@ -96,21 +96,16 @@ struct CodedProduct {
 
   /// All channels of the rows at hand.
   func multiply<Sink: ElementSink>(to sink: Sink) {
-    var channel = 0
+    var (channel, constants) = (0, sink.channels)
     while channel < channelCount {
       var sums = self.sums(channel)
       if countsElements { addElements(&sums, channel) }
-      let (first, second) = (sink.bias(channel), sink.bias(channel &+ 1))
-      sums.a0 = sums.a0 &+ first
-      sums.a1 = sums.a1 &+ second
-      if rows == 3 {
-        sums.b0 = sums.b0 &+ first
-        sums.c0 = sums.c0 &+ first
-        sums.b1 = sums.b1 &+ second
-        sums.c1 = sums.c1 &+ second
-      }
-      sink.store(sums, channel: channel, isOne: rows == 1)
+      let (first, second) = (constants[0], constants[2])
+      sink.put(sums.a0 &+ first, sums.a1 &+ second, constants, channel)
+      if sink.rows > 1 { sink.put(sums.b0 &+ first, sums.b1 &+ second, constants, channel &+ channelCount) }
+      if sink.rows > 2 { sink.put(sums.c0 &+ first, sums.c1 &+ second, constants, channel &+ 2 &* channelCount) }
       channel = channel &+ 2
+      if channel < channelCount { constants = constants.dropping(4) }
     }
     sink.finish()
   }
