@@ -11,6 +11,7 @@ import ArgumentParser
       Examples:
         tools/accuracy
         tools/accuracy --only fmnist-vit --samples 1000
+        tools/accuracy --only fmnist-vit --matching "weights of"
         tools/accuracy --json > accuracy.json
       """)
 
@@ -30,6 +31,9 @@ import ArgumentParser
   @Option(help: ArgumentHelp("Look at no more samples of a data set than this.", valueName: "n"))
   var samples: Int?
 
+  @Option(help: ArgumentHelp("Only variants whose name contains this, beside the first of each model.", valueName: "text"))
+  var matching: String?
+
   @Flag(help: "Print the rows as JSON.")
   var json = false
 
@@ -42,7 +46,7 @@ import ArgumentParser
 
   func run() throws {
     let report = Report()
-    let bench = Bench(report: report, sampleLimit: samples)
+    let bench = Bench(report: report, sampleLimit: samples, matching: matching)
     for family in Self.families where only.isEmpty || only.contains(family.name) {
       try family.measure(bench)
     }

@@ -7,11 +7,16 @@ struct Bench {
   let report: Report
   /// Look at no more samples than this.
   let sampleLimit: Int?
+  /// Only variants whose name has this text in it.
+  let matching: String?
 
   func limited(_ count: Int) -> Int { min(sampleLimit ?? count, count) }
 
   /// Runs `body` unless something that it needs is missing, which is reported.
+  ///
+  /// - Parameter what: a model, or a model and its variant with a comma between.
   func needing(_ what: String, _ paths: String..., body: () throws -> Void) throws {
+    if let matching, what.contains(", "), !what.contains(matching) { return }
     if let missing = paths.first(where: { !Places.exists($0) }) {
       report.skip(what, "\(missing) is not here")
       return
