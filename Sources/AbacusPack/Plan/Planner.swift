@@ -3,9 +3,9 @@ enum Planner {
   /// Part of all multiply-accumulates that loops may cost where no memory limit asks for more.
   private static let freeShare = 200
   /// Plans with patches that are placed beside the one that is taken, to be told.
-  private static let mostTold = 4
+  private static let mostTold = 8
   /// Plans that are placed to find the smallest.
-  private static let mostPlaced = 6
+  private static let mostPlaced = 12
 
   /// The plan that is taken, and where patches were looked for, the plans that there are: without patches first, then
   /// with more and more to compute again and less and less memory.
@@ -50,7 +50,7 @@ enum Planner {
     if let taken = taken ?? told.first(where: { $0.ramBytes <= limit }) { return Result(taken: taken, alternatives: alternatives) }
     let smallest = alternatives.map(\.ramBytes).min() ?? whole.ramBytes
     throw PackError(
-      .doesNotFit, "arena and stack need at least \(smallest) bytes of RAM, in the smallest plan; \(limit) are allowed")
+      .doesNotFit, "arena and stack need \(smallest) bytes of RAM in the smallest plan that was found; \(limit) are allowed")
   }
 
   /// The cheapest plan of a program that fits, or else the smallest. What placement adds to the most that is alive at
