@@ -3,9 +3,9 @@ enum Planner {
   /// Part of all multiply-accumulates that loops may cost where no memory limit asks for more.
   private static let freeShare = 200
   /// Plans with patches that are placed beside the one that is taken, to be told.
-  private static let mostTold = 8
+  private static let mostTold = 4
   /// Plans that are placed to find the smallest.
-  private static let mostPlaced = 12
+  private static let mostPlaced = 6
 
   /// The plan that is taken, and where patches were looked for, the plans that there are: without patches first, then
   /// with more and more to compute again and less and less memory.
