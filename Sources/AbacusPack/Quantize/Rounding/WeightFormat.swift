@@ -47,8 +47,8 @@ public struct WeightFormat: Sendable, Hashable {
 
 /// Weights of a matrix product [channels, depth] that have been rounded to a format.
 ///
-/// Without groups a weight is `scale * code`, and the device multiplies by `lift * code`. With groups it is `scale / 128 * (relativeScale * code + 8 * zero)`, where the
-/// zero point is 0 but on the grid ``WeightFormat/Grid/offset``.
+/// Without groups a weight is `scale * code`, and the device multiplies by `lift * code`. With groups it is
+/// `scale / 128 * (relativeScale * code + 8 * zero)`, where the zero point is 0 but on the grid ``WeightFormat/Grid/offset``.
 struct RoundedWeights: Sendable, Equatable {
   let format: WeightFormat
   let channels: Int
