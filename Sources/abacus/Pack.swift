@@ -15,6 +15,7 @@ struct Pack: ParsableCommand {
         abacus pack model.tflite -o model.abm --labels classes.txt
         abacus pack vit.onnx --calibrate images.npy --mean 0.286 --deviation 0.353 -o vit.abm
         abacus pack bert/ --calibrate sentences.txt --tokenizer bert/tokenizer.json --set tokens=128 -o bert.abm
+        abacus pack vit.onnx --data-free --mean 0.286 --deviation 0.353 -o vit.abm
         abacus pack llama/ --calibrate book.txt --tokenizer llama/vocab.json --context 256 -o llama.abm
         abacus pack llama/ --calibrate tokens.npy --context 256 -o llama.abm
         abacus pack vit.onnx --calibrate images.npy --arithmetic paper -o vit-paper.abm
@@ -63,6 +64,9 @@ struct Pack: ParsableCommand {
   func validate() throws {
     guard (1...4096).contains(rowsInLoop ?? 1) else { throw ValidationError("--rows-in-loop is 1 to 4096.") }
     guard ram ?? 1 > 0 else { throw ValidationError("--ram is at least 1.") }
+    guard !quantization.dataFree || quantization.calibrate == nil else {
+      throw ValidationError("--data-free is for where there are no samples, and --calibrate names some.")
+    }
   }
 
   func run() throws {
@@ -90,7 +94,7 @@ struct Pack: ParsableCommand {
       options.labels = String(decoding: try readFile(labels), as: UTF8.self)
         .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
     }
-    guard let samples = quantization.calibrate else {
+    guard quantization.calibrate != nil || quantization.dataFree else {
       try quantization.requireNothing()
       var training = PostTraining()
       training.pack = options
@@ -98,7 +102,8 @@ struct Pack: ParsableCommand {
     }
     var training = try quantization.postTraining()
     training.pack = options
-    return try training.pack(graph, samples: samples)
+    let (prepared, calibration) = try quantization.calibration(training, graph)
+    return try training.pack(try training.integers(prepared, calibration))
   }
 
   private struct Summary: Encodable {

@@ -39,6 +39,9 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Samples that show how large the values of the model become.", valueName: "samples"))
   var calibrate: String?
 
+  @Flag(help: "Calibrate without samples: with the model's batch normalisations, and with inputs that are made up. Costs accuracy; see also abacus quantize.")
+  var dataFree = false
+
   @Option(help: ArgumentHelp(
     "Where the samples are a text: what cuts it into tokens. \(TokenizerFile.kinds).", valueName: "file"))
   var tokenizer: String?
@@ -139,7 +142,7 @@ struct QuantizationOptions: ParsableArguments {
     var plain = QuantizeOptions()
     plain.wideTensors = Set(int16)
     guard quantizeOptions == plain, int16.isEmpty, mean.isEmpty, context == nil, samples == nil else {
-      throw ValidationError("Options of quantisation want a float model and --calibrate.")
+      throw ValidationError("Options of quantisation want a float model and --calibrate or --data-free.")
     }
   }
 
@@ -151,6 +154,18 @@ struct QuantizationOptions: ParsableArguments {
     result.sampleLimit = samples
     result.tokenizer = try tokenizer.map(TokenizerFile.read)
     return result
+  }
+
+  /// The graph in the form that is quantised, and what its tensors look like: on made-up samples with a warning, or on those
+  /// that `--calibrate` names.
+  func calibration(_ training: PostTraining, _ graph: Graph) throws -> (graph: Graph, calibration: Calibration) {
+    guard dataFree else { return try training.calibrate(graph, samples: calibrate ?? "") }
+    let (graph, calibration, note) = try training.calibrateWithoutData(graph)
+    let known = note.knownTensors == 0 ? "" : "; \(note.knownTensors) tensors have ranges by batch normalisation"
+    printWarning(
+      "no data was looked at, but \(note.count) samples of \(note.samples)\(known). What that costs shows on real samples only: "
+        + "abacus quantize --data-free --calibrate SAMPLES compares")
+    return (graph, calibration)
   }
 
   private var quantizeOptions: QuantizeOptions {

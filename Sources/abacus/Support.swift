@@ -75,6 +75,11 @@ func printJSON(_ value: some Encodable) throws {
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
+/// Says something on standard error that the user should know, and that no script must mistake for the answer.
+func printWarning(_ message: String) {
+  FileHandle.standardError.write(Data("warning: \(message)\n".utf8))
+}
+
 /// Pictures side by side, as many as fit the terminal, each over its caption.
 func gallery(_ pictures: [Image], captions: [String]) throws -> String {
   let cell = min((pictures.map(\.width).max() ?? 1), 48)

@@ -17,6 +17,8 @@ public struct Graph: Sendable {
   public var position: TensorID?
   /// For the output of an attention, the scale of its scores as int8: only I-ViT's softmax needs it.
   public var scoreScales: [TensorID: Double] = [:]
+  /// For the output of a batch normalisation, the distribution of its values as training has left it.
+  public var batchStatistics: [TensorID: ChannelDistribution] = [:]
 
   public init(
     name: String = "", tensors: [Tensor] = [], nodes: [Node] = [], inputs: [TensorID] = [],

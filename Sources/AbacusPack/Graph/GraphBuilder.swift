@@ -42,6 +42,11 @@ struct GraphBuilder {
     if graph.tensors[id].name.isEmpty { graph.tensors[id].name = name }
   }
 
+  /// Says what training has found of a tensor's values.
+  mutating func describe(_ id: Graph.TensorID, _ distribution: ChannelDistribution) {
+    graph.batchStatistics[id] = distribution
+  }
+
   /// Says how a tensor of integers, and what it was moved from, stands for real numbers.
   mutating func quantize(_ id: Graph.TensorID, _ quantization: Quantization) {
     graph.tensors[id].quantization = quantization

@@ -12,7 +12,14 @@ extension ONNXTranslator {
     let deviation = try build.add(variance, site.real("epsilon", default: 1e-5))
     let factor = try build.binary(.multiply, scale, build.unary(.rsqrt, deviation))
     let shift = try build.binary(.subtract, bias, build.binary(.multiply, mean, factor))
-    return try build.binary(.add, build.binary(.multiply, id(0), factor), shift)
+    let normal = try build.binary(.add, build.binary(.multiply, id(0), factor), shift)
+    let (scales, means) = (try tensor(1), try tensor(2))
+    if scales.isConstant, means.isConstant {
+      // Values that are normalised have a mean of 0 and a deviation of 1 before they are scaled and shifted.
+      build.describe(
+        normal, ChannelDistribution(means: try means.reals(), deviations: try scales.reals().map(\.magnitude)))
+    }
+    return normal
   }
 
   /// Inputs with one number for each channel, seen so that they broadcast to [n, channels, ...].

@@ -62,6 +62,9 @@ public struct Calibration: Sendable {
   /// Ranges that are known without looking.
   init(_ statistics: [Graph.TensorID: TensorStatistics]) { self.statistics = statistics }
 
+  /// Something better is known of a tensor than what was seen.
+  mutating func replace(_ id: Graph.TensorID, by known: TensorStatistics) { statistics[id] = known }
+
   /// What was seen of an input or of a node's output; nothing for constants.
   public subscript(id: Graph.TensorID) -> TensorStatistics {
     statistics[id] ?? TensorStatistics()

@@ -31,6 +31,15 @@ public struct TensorStatistics: Sendable, Equatable {
     (channelMinimum, channelMaximum) = ([low], [high])
   }
 
+  /// What is known of each channel without any values.
+  init(minima: [Float], maxima: [Float], means: [Double]) {
+    self.init()
+    (channelMinimum, channelMaximum, channelSums) = (minima, maxima, means)
+    count = means.count
+    minimum = minima.min() ?? minimum
+    maximum = maxima.max() ?? maximum
+  }
+
   /// Mean of each channel's values; those that are not finite count as 0.
   public var channelMean: [Double] {
     let rows = Double(count / max(channelSums.count, 1))
