@@ -25,7 +25,7 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
   public func pack(
-    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+    _ prepared: Graph, count: Int, samples: @escaping @Sendable (Int) throws -> [FloatTensor]
   ) throws -> PackedModel {
     let (graph, calibration) = try calibrate(prepared, count: count, samples: samples)
     return try pack(try integers(graph, calibration))
@@ -96,13 +96,13 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
   public func calibrate(
-    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+    _ prepared: Graph, count: Int, samples: @escaping @Sendable (Int) throws -> [FloatTensor]
   ) throws -> (graph: Graph, calibration: Calibration) {
     func observe(_ graph: Graph) throws -> Calibration {
       try Calibration(
         graph, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
         channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
-        observesScores: quantize.arithmetic.softmax != .refined, rows: quantize.inputsOfRoundedLayers(graph))
+        observesScores: quantize.arithmetic.softmax != .refined)
     }
     let calibration = try observe(prepared)
     guard let balance = quantize.equalization else { return (prepared, calibration) }
