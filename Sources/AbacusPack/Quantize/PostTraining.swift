@@ -77,6 +77,16 @@ public struct PostTraining: Sendable {
     _ graph: Graph, samples path: String
   ) throws -> (graph: Graph, calibration: Calibration) {
     let prepared = try prepare(graph)
+    let samples = try self.samples(of: prepared, path)
+    return try calibrate(prepared, count: samples.count, samples: samples.sample)
+  }
+
+  /// Samples of a prepared graph's inputs, as many as are to be looked at.
+  ///
+  /// - Parameter path: a file or folder as ``SampleReader`` takes it.
+  public func samples(
+    of prepared: Graph, _ path: String
+  ) throws -> (count: Int, sample: @Sendable (Int) throws -> [FloatTensor]) {
     let reader = try SampleReader(path, inputs: prepared.inputs.map { prepared.tensors[$0] }, tokenizer: tokenizer)
     if pixels == nil, reader.isPixels.contains(true) {
       throw PackError(
@@ -86,9 +96,9 @@ public struct PostTraining: Sendable {
     }
     let count = min(sampleLimit ?? reader.count, reader.count)
     let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
-    return try calibrate(prepared, count: count) { index in
+    return (count, { index in
       zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-    }
+    })
   }
 
   /// What the tensors of a prepared graph look like on samples, and the graph equalised by it where
@@ -113,7 +123,7 @@ public struct PostTraining: Sendable {
   /// The canonical form, with what normalises pixels at its front.
   public func prepare(_ graph: Graph) throws -> Graph {
     let graph = graph.isQuantized ? try graph.dequantized() : graph
-    return try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts()
+    return try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts().namingWeightsApart()
   }
 
   /// The graph of integers.

@@ -102,11 +102,7 @@ struct LayerRounding {
     let layer = format.bits < 8 ? try rounded(node, rows, weights, format) : try corrected(node, rows, weights)
     layers[id] = layer
     guard isSequential else { return }
-    if let rounded = layer.weights {
-      replaced[id] = (0..<weights.count).map {
-        Float(Double(rounded.integer($0 / rows.depth, $0 % rows.depth)) * rounded.unit($0 / rows.depth))
-      }
-    }
+    if let rounded = layer.weights { replaced[id] = rounded.reals }
     if let correction = layer.biasCorrection {
       replaced[bias] = zip(try graph.tensors[bias].reals(), correction).map { Float($0 + $1) }
     }
@@ -210,7 +206,7 @@ extension FloatEvaluator.Values {
 
 extension Graph {
   /// The same network, every layer of which has a bias.
-  fileprivate func givingLayersBiases() -> Graph {
+  func givingLayersBiases() -> Graph {
     var result = self
     for (index, node) in nodes.enumerated() {
       guard let rows = ProductRows(node, self), node.inputs.count < 3 || node.inputs[2] == nil else { continue }

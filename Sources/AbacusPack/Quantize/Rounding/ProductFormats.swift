@@ -25,6 +25,21 @@ struct ProductFormats {
 }
 
 extension Graph {
+  /// The same network, the weights of whose layers have names of their own: parts that a matrix was divided into, such as those
+  /// for queries, keys and values, have one name until then. The second becomes "NAME, 2".
+  func namingWeightsApart() -> Graph {
+    var result = self
+    var named: [String: [TensorID]] = [:]
+    for node in nodes {
+      guard ProductRows(node, self) != nil, let id = node.inputs[1] else { continue }
+      let name = tensors[id].name
+      if !named[name, default: []].contains(id) { named[name, default: []].append(id) }
+      let number = named[name]!.firstIndex(of: id)! + 1
+      if number > 1 { result.tensors[id].name = "\(name), \(number)" }
+    }
+    return result
+  }
+
   /// Weights of layers that no other layer stands before, or none behind: what they lose, nothing makes up for.
   var weightsAtEnds: Set<TensorID> {
     func isLayer(_ node: Node) -> Bool {
