@@ -25,7 +25,7 @@ struct FashionNetworkRows {
       let float = try bench.floatOutputs(graph, count: data.test.count) { [FloatTensor(pixels: data.test[$0])] }
       let twin = try Packer.pack(try ModelFile.load(Places.golden("\(name)-int8.tflite")))
       let twinOutputs = try run(twin, name, data)
-      bench.addClassification(
+      try bench.addClassification(
         name, "TFLite INT8", FashionMNIST.name, twin, twinOutputs, float: float, data.labels)
       for format in formats {
         try bench.needing("\(name), \(format.name)", format.path) {
@@ -34,7 +34,7 @@ struct FashionNetworkRows {
             [FloatTensor(pixels: data.calibration[$0])]
           }
           let outputs = try run(packed, name, data)
-          bench.addClassification(name, format.name, FashionMNIST.name, packed, outputs, float: float, data.labels)
+          try bench.addClassification(name, format.name, FashionMNIST.name, packed, outputs, float: float, data.labels)
           bench.addTwin(name, format.name, FashionMNIST.name, packed, outputs, float: float, twin: twinOutputs)
         }
       }

@@ -29,14 +29,14 @@ final class Report {
     var table = Table([
       .init("model"), .init("variant"), .init("dataset"), .init("samples", .right), .init("metric"),
       .init("value", .right), .init("float", .right), .init("same label %", .right), .init("dB", .right),
-      .init("blob", .right), .init("arena", .right),
+      .init("blob", .right), .init("arena", .right), .init("weights %", .right),
     ])
     for row in rows {
       table.add([
         row.model, row.variant, row.dataset, NumberText.grouped(row.samples), row.metric, number(row.value),
         row.floatValue.map(number) ?? "", row.agreement.map { String(format: "%.2f", $0) } ?? "",
         row.decibels.map { String(format: "%.1f", $0) } ?? "", row.blobBytes.map(NumberText.grouped) ?? "",
-        row.arenaBytes.map(NumberText.grouped) ?? "",
+        row.arenaBytes.map(NumberText.grouped) ?? "", row.weightShare.map { String(format: "%.1f", $0) } ?? "",
       ])
     }
     return table

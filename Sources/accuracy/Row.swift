@@ -15,6 +15,8 @@ struct Row: Encodable {
   var decibels: Double?
   var blobBytes: Int?
   var arenaBytes: Int?
+  /// Bytes of the layers' weights, in percent of what they take with 8 bits each.
+  var weightShare: Double?
 
   private enum CodingKeys: String, CodingKey {
     case model, variant, dataset, samples, metric, value, agreement
@@ -22,6 +24,7 @@ struct Row: Encodable {
     case decibels = "db"
     case blobBytes = "blob_bytes"
     case arenaBytes = "arena_bytes"
+    case weightShare = "weight_share"
   }
 
   /// What does not apply is null, not left out.
@@ -38,5 +41,6 @@ struct Row: Encodable {
     try container.encode(decibels, forKey: .decibels)
     try container.encode(blobBytes, forKey: .blobBytes)
     try container.encode(arenaBytes, forKey: .arenaBytes)
+    try container.encode(weightShare, forKey: .weightShare)
   }
 }

@@ -9,10 +9,17 @@ struct TinyBenchmarkRows {
   /// Agreement is told for samples to whose label the float classifier gives at least such a probability.
   private static let certainties: [Float] = [0, 0.5, 0.7]
 
+  /// What else the weights of keyword spotting are to be.
+  private static let formats: [(name: String, format: WeightFormat)] = [
+    ("weights of 4 bits", WeightFormat(bits: 4, grid: .symmetric)),
+    ("weights of 4 bits, groups of 32", WeightFormat(bits: 4, grid: .symmetric, groupSize: 32)),
+    ("weights of 2 bits, groups of 32", WeightFormat(bits: 2, grid: .odd, groupSize: 32)),
+  ]
+
   func measure() throws {
     let clips = Places.shared("mlperf-tiny/kws_sc12_mfcc_int8.npz")
     try bench.needing("mlperf-tiny KWS", clips) {
-      try measure("KWS", float: "kws_ref_model_float32", twin: "kws_ref_model") { try keywords(clips, grid: $0) }
+      try measure("KWS", float: "kws_ref_model_float32", twin: "kws_ref_model", formats: Self.formats) { try keywords(clips, grid: $0) }
     }
     try bench.needing("mlperf-tiny IC on CIFAR-10", Places.cifar) {
       try measure("IC", float: "pretrainedResnet", twin: "pretrainedResnet_quant") { _ in try cifar() }
@@ -69,16 +76,17 @@ struct TinyBenchmarkRows {
   // MARK: Rows
 
   private func measure(
-    _ name: String, float: String, twin: String, samples: (Tensor) throws -> TinyTwins.Samples
+    _ name: String, float: String, twin: String, formats: [(name: String, format: WeightFormat)] = [],
+    samples: (Tensor) throws -> TinyTwins.Samples
   ) throws {
     let model = "mlperf-tiny \(name)"
     try bench.needing(model, TinyTwins.path(float), TinyTwins.path(twin)) {
       let graph = try ModelFile.load(TinyTwins.path(twin))
       let samples = try samples(graph.tensors[graph.inputs[0]])
-      let twins = try TinyTwins(bench, float: float, twin: twin, samples)
+      let twins = try TinyTwins(bench, float: float, twin: twin, samples, formats: formats)
       for (variant, form) in twins.forms {
         if let labels = samples.labels {
-          bench.addClassification(
+          try bench.addClassification(
             model, variant, samples.dataset, form.packed, form.outputs, float: twins.float, labels)
         }
         addAgreement(model, variant, samples.dataset, form, float: twins.float)

@@ -107,7 +107,7 @@ struct VisionTransformerRows {
     let outputs = try bench.integerOutputs(packed.blob, count: data.test.count) { sample, _ in
       [data.test[sample].map { $0 ^ 0x80 }]
     }
-    bench.addClassification(name, variant, FashionMNIST.name, packed, outputs, float: float, data.labels)
+    try bench.addClassification(name, variant, FashionMNIST.name, packed, outputs, float: float, data.labels)
   }
 
   private func takeAsItIs(_ variant: String, _ file: String, _ data: FashionMNIST, _ float: [[Float]]) throws {
@@ -118,7 +118,7 @@ struct VisionTransformerRows {
       let outputs = try bench.integerOutputs(packed.blob, count: data.test.count) { sample, inputs in
         [try inputs[0].bytes(data.test[sample].map { (Float($0) / 255 - mean) / deviation })]
       }
-      bench.addClassification(name, variant, FashionMNIST.name, packed, outputs, float: float, data.labels)
+      try bench.addClassification(name, variant, FashionMNIST.name, packed, outputs, float: float, data.labels)
     }
   }
 }
@@ -128,12 +128,12 @@ extension Bench {
   func addClassification(
     _ model: String, _ variant: String, _ dataset: String, _ packed: PackedModel, _ outputs: [[Float]],
     float: [[Float]], _ labels: [Int]
-  ) {
-    report.add(
+  ) throws {
+    try report.add(
       Row(
         model: model, variant: variant, dataset: dataset, samples: outputs.count, metric: "accuracy, %",
         value: Statistics.accuracy(outputs, labels), floatValue: Statistics.accuracy(float, labels),
         agreement: Statistics.agreement(outputs, float), decibels: Statistics.decibels(float, outputs),
-        blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes))
+        blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes, weightShare: packed.weightShare()))
   }
 }
