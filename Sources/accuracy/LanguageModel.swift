@@ -7,6 +7,9 @@ struct LanguageModel {
   let tokens: Int
   private let evaluator: FloatEvaluator
 
+  /// Weights of 4 bits in groups of 32.
+  static let fours = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32)
+
   /// - Parameter tokens: how long sequences may be.
   init(_ path: String, settings: [String: String] = [:], tokens: Int) throws {
     graph = try PostTraining().prepare(

@@ -17,6 +17,7 @@ struct SentenceRows {
     ("int16 below 40 dB", { $0.wideBelow = 40 }),
     ("int8 but for the residual", { $0.wideBelow = -.infinity }),
     ("99.99th percentile", { $0.range = .percentile(99.99) }),
+    ("weights of 4 bits, groups of 32", { $0.weightFormat = LanguageModel.fours }),
   ]
 
   func measure() throws {
@@ -35,19 +36,19 @@ struct SentenceRows {
         try ModelFile.load(folder, overrides: ["tokens": "\(tokens)"]))
       let float = try bench.floatOutputs(
         graph, count: encoded.count, reduce: { Self.pooled($1, encoded[$0].mask) }, samples: { Self.floats(encoded[$0], graph) })
-      for variant in Self.variants {
+      for variant in Self.variants where bench.matching.map(variant.name.contains) ?? true {
         var training = PostTraining()
         variant.change(&training.quantize)
         let packed = try training.pack(graph, count: calibration.count) { Self.floats(calibration[$0], graph) }
         let embeddings = try bench.integerOutputs(
           packed.blob, count: encoded.count, reduce: { Self.pooled($1, encoded[$0].mask) },
           samples: { try Self.bytes(encoded[$0], $1) })
-        var row = Row(
+        var row = try Row(
           model: name, variant: "\(variant.name), \(tokens) tokens",
           dataset: "STS-B dev (calibrated with \(calibration.count) sentences of its first half)",
           samples: pairs.scores.count, metric: "Spearman x 100", value: correlation(embeddings, pairs),
           floatValue: correlation(float, pairs), decibels: Statistics.decibels(float, embeddings),
-          blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes)
+          blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes, weightShare: packed.weightShare())
         bench.report.add(row)
         addTime(&row, try milliseconds(packed.blob, encoded))
       }

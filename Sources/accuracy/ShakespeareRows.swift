@@ -7,6 +7,13 @@ struct ShakespeareRows {
   private let name = "shakespeare-llama"
   private let context = 256
 
+  private static let variants: [(name: String, change: @Sendable (inout QuantizeOptions) -> Void)] = [
+    ("int16 below 30 dB", { $0.wideBelow = 30 }),
+    ("int16 below 40 dB", { $0.wideBelow = 40 }),
+    ("weights of 4 bits, groups of 32", { $0.weightFormat = LanguageModel.fours }),
+    ("weights of 4 bits, groups of 32, but for the last", { $0.weightFormat = LanguageModel.fours; $0.keepsEnds = true }),
+  ]
+
   func measure() throws {
     let folder = Places.golden(name)
     let data = ["calib", "valid", "golden"].map { Places.shared("\(name)/\($0).npz") }
@@ -16,11 +23,12 @@ struct ShakespeareRows {
       let windows = Array(try NumPyArchive(data[1]).sequences("ids").prefix(bench.limited(16)))
       let float = try bench.forEach(windows, "float") { try model.floatLogits($0) }
       let golden = try Golden(data[2])
-      for decibels in [30.0, 40] {
-        let packed = try model.pack(context: context, calibratedOn: calibration) { $0.wideBelow = decibels }
-        let variant = "int16 below \(Int(decibels)) dB"
-        try addCrossEntropy(packed, variant, windows, float)
-        try addGolden(packed, variant, golden)
+      for (variant, change) in Self.variants {
+        try bench.needing("\(name), \(variant)") {
+          let packed = try model.pack(context: context, calibratedOn: calibration, change)
+          try addCrossEntropy(packed, variant, windows, float)
+          try addGolden(packed, variant, golden)
+        }
       }
     }
   }
@@ -31,13 +39,13 @@ struct ShakespeareRows {
     let blob = packed.blob
     let logits = try bench.forEach(windows, "integers") { try LanguageModel.integerLogits(blob, $0) }
     let (flat, flatFloat) = (Array(logits.joined()), Array(float.joined()))
-    bench.report.add(
+    try bench.report.add(
       Row(
         model: name, variant: variant, dataset: "valid.npz, \(windows.count) windows of \(context)",
         samples: windows.count, metric: "cross-entropy, nats",
         value: Self.crossEntropy(logits, windows), floatValue: Self.crossEntropy(float, windows),
         agreement: Statistics.agreement(flat, flatFloat), decibels: Statistics.decibels(flatFloat, flat),
-        blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes))
+        blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes, weightShare: packed.weightShare()))
   }
 
   /// Mean over all tokens that have one before them.
@@ -65,7 +73,7 @@ struct ShakespeareRows {
   private func addGolden(_ packed: PackedModel, _ variant: String, _ golden: Golden) throws {
     let all = try LanguageModel.integerLogits(packed.blob, golden.sequence)
     let logits = Array(all.suffix(golden.logits.count))
-    bench.addTokens(name, variant, "golden.npz, teacher-forced", packed, logits, float: golden.logits)
+    try bench.addTokens(name, variant, "golden.npz, teacher-forced", packed, logits, float: golden.logits)
   }
 }
 
@@ -74,12 +82,12 @@ extension Bench {
   func addTokens(
     _ model: String, _ variant: String, _ dataset: String, _ packed: PackedModel, _ logits: [[Float]],
     float: [[Float]]
-  ) {
-    var row = Row(
+  ) throws {
+    var row = try Row(
       model: model, variant: variant, dataset: dataset, samples: logits.count, metric: "same top token, %",
       value: Statistics.agreement(logits, float), floatValue: nil,
       agreement: Statistics.agreement(logits, float), decibels: Statistics.decibels(float, logits),
-      blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes)
+      blobBytes: packed.blob.count, arenaBytes: packed.planned.plan.arenaBytes, weightShare: packed.weightShare())
     report.add(row)
     row.metric = "other top tokens though float's leads by over 0.5"
     row.value = Double(zip(logits, float).count { Statistics.top($0) != Statistics.top($1) && Self.lead($1) > 0.5 })

@@ -10,6 +10,13 @@ struct StoryRows {
   private let settings = [
     "num_attention_heads": "8", "rms_norm_eps": "1e-5", "rope_theta": "10000", "rope_interleave": "true",
   ]
+  private let variants: [(context: Int, name: String, change: @Sendable (inout QuantizeOptions) -> Void)] = [
+    (256, "int16 below 30 dB", { $0.wideBelow = 30 }),
+    (256, "int16 below 40 dB", { $0.wideBelow = 40 }),
+    (128, "int16 below 30 dB", { $0.wideBelow = 30 }),
+    (256, "weights of 4 bits, groups of 32", { $0.weightFormat = LanguageModel.fours }),
+    (256, "weights of 4 bits, groups of 32, int16 below 40 dB", { $0.weightFormat = LanguageModel.fours; $0.wideBelow = 40 }),
+  ]
   /// The token that texts begin with.
   private let beginning = 1
 
@@ -25,12 +32,14 @@ struct StoryRows {
       let float = try (0..<logits.shape[0]).map { try logits.row($0).floats() }
       let sequence = try archive.sequences("ids")[0].dropLast()
       for (stories, source) in [(own, "calibrated with its own stories"), (ours, "calibrated with stories.txt")] {
-        for (context, decibels) in [(context, 30.0), (context, 40), (context / 2, 30)] {
-          let packed = try model.pack(context: context, calibratedOn: stories) { $0.wideBelow = decibels }
-          let forced = try LanguageModel.integerLogits(packed.blob, Array(sequence.prefix(context)))
-          bench.addTokens(
-            name, "int16 below \(Int(decibels)) dB, context \(context), \(source)", "golden, teacher-forced", packed,
-            forced, float: Array(float.prefix(forced.count)))
+        for (context, form, change) in variants {
+          let variant = "\(form), context \(context), \(source)"
+          try bench.needing("\(name), \(variant)") {
+            let packed = try model.pack(context: context, calibratedOn: stories, change)
+            let forced = try LanguageModel.integerLogits(packed.blob, Array(sequence.prefix(context)))
+            try bench.addTokens(
+              name, variant, "golden, teacher-forced", packed, forced, float: Array(float.prefix(forced.count)))
+          }
         }
       }
     }
