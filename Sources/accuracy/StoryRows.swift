@@ -15,6 +15,7 @@ struct StoryRows {
     (256, "int16 below 40 dB", { $0.wideBelow = 40 }),
     (128, "int16 below 30 dB", { $0.wideBelow = 30 }),
     (256, "weights of 4 bits, groups of 32", { $0.weightFormat = LanguageModel.fours }),
+    (256, "weights of 4 bits, groups of 32, but for the last", { $0.weightFormat = LanguageModel.fours; $0.keepsEnds = true }),
     (256, "weights of 4 bits, groups of 32, int16 below 40 dB", { $0.weightFormat = LanguageModel.fours; $0.wideBelow = 40 }),
   ]
   /// The token that texts begin with.
