@@ -23,6 +23,9 @@ struct CalibrateBoard: ParsableCommand {
   @Option(help: ArgumentHelp("Shapes that are measured of each kind of operator.", valueName: "count"))
   var shapes = 40
 
+  @Flag(help: "Check each operator, run step by step, and not only the whole.")
+  var operators = false
+
   @Flag(help: "Print the check as JSON.")
   var json = false
 
@@ -48,29 +51,46 @@ struct CalibrateBoard: ParsableCommand {
 
   private struct Row: Encodable {
     var model: String
+    /// Nil for the whole model.
+    var kind: String?
     var predicted: Int
     var measured: Int
     var differencePercent: Double
+
+    init(_ model: String, kind: String? = nil, predicted: Double, measured: Int) {
+      self.model = model
+      self.kind = kind
+      self.predicted = Int(predicted)
+      self.measured = measured
+      differencePercent = ((predicted / Double(max(measured, 1)) - 1) * 10_000).rounded() / 100
+    }
   }
 
   private func checkModels(_ board: Board) throws {
     let table = try CostTable(board: board)
     let emulator = try Emulator(board: board)
-    let rows = try check.map { path in
+    let rows = try check.flatMap { path in
       let (model, blob, _) = try openModel(path)
+      let each = operators ? try operatorRows(path, blob, table, emulator) : []
       let predicted = try table.instructions(of: blob).reduce(0, +)
       let measured = try emulator.run(blob: blob, samples: [model.zeroSample]).runInstructions[0]
-      let difference = (predicted / Double(measured) - 1) * 100
-      return Row(
-        model: path, predicted: Int(predicted), measured: measured, differencePercent: (difference * 100).rounded() / 100)
+      return each + [Row(path, predicted: predicted, measured: measured)]
     }
     if json { return try printJSON(rows) }
     var text = Table([
-      .init("model"), .init("predicted", .right), .init("measured", .right), .init("difference %", .right),
+      .init("model"), .init("operator"), .init("predicted", .right), .init("measured", .right), .init("difference %", .right),
     ])
     for row in rows {
-      text.add(row.model, NumberText.grouped(row.predicted), NumberText.grouped(row.measured), "\(row.differencePercent)")
+      text.add(
+        row.model, row.kind ?? "all", NumberText.grouped(row.predicted), NumberText.grouped(row.measured),
+        "\(row.differencePercent)")
     }
     print(text.text, terminator: "")
+  }
+
+  private func operatorRows(_ path: String, _ blob: [UInt8], _ table: CostTable, _ emulator: Emulator) throws -> [Row] {
+    try zip(table.predictions(of: blob, isStepwise: true), emulator.operatorInstructions(of: blob)).map {
+      Row(path, kind: $0.kind, predicted: $0.instructions, measured: $1)
+    }
   }
 }

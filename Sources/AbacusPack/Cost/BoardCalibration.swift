@@ -41,18 +41,9 @@ public struct BoardCalibration {
     options.weightOrder = board.weightOrder
     options.multiplyAccumulatesPerStep = isSliced ? 20_000 : .max
     let blob = try Packer.pack(graph, options: options).blob
-    let description = try BlobDescription(blob, name: "calibration model")
-    let forms = try Model.kernelForms(of: blob)
-    let result = try emulator.run(blob: blob, samples: [try Model(blob).zeroSample], stepByStep: true)
-    let owners = description.operatorOfEachStep
-    guard let steps = result.callInstructions.first, steps.count == owners.count else {
-      throw PackError(.mismatch, "\(board.name) has not made the steps that the blob has")
-    }
-    var measured = description.operators.map { _ in 0 }
-    for (owner, step) in zip(owners, steps) { measured[owner] += step }
-    return try description.operators.indices.map { index in
-      let work = try OperatorWork(description, index, form: forms[index], isStepwise: true)
-      return Sample(kind: work.kind, features: work.features, measured: Double(max(measured[index], 1)))
+    let measured = try emulator.operatorInstructions(of: blob)
+    return try OperatorWork.all(of: blob, isStepwise: true).enumerated().map { index, work in
+      Sample(kind: work.kind, features: work.features, measured: Double(max(measured[index], 1)))
     }
   }
 

@@ -13,7 +13,8 @@ struct CalibrationModels {
         [nil, 32].map { WeightFormat(bits: bits, grid: bits == 2 ? .odd : .symmetric, groupSize: $0) }
       }
     for format in formats {
-      for _ in 0..<count {
+      // Loops for 8 bits have the most forms.
+      for _ in 0..<(format.bits == 8 ? 3 * count : count) {
         addFullyConnected(format)
         addConvolution(format, sizes: [[1, 1]], depths: [8, 16, 24, 32, 40, 64, 96, 128, 256], strides: [1])
         addConvolution(format, sizes: [[1, 1], [3, 3]], depths: [8, 16, 32, 64], strides: [1, 2])
@@ -34,8 +35,10 @@ struct CalibrationModels {
 
   private mutating func addFullyConnected(_ format: WeightFormat) {
     let rows = pick([1, 1, 1, 1, 2, 3, 4, 8, 50])
-    let depth = pick([8, 16, 32, 64, 96, 100, 128, 256, 640])
-    let channels = channelCount(most: 640, work: rows * depth)
+    // Few channels, or an odd number, have loops of their own.
+    let isSmall = format.bits == 8 && random.next(below: 3) == 0
+    let depth = isSmall ? pick([1, 8, 16, 20, 32, 64, 152, 320]) : pick([8, 16, 32, 64, 96, 100, 128, 256, 640])
+    let channels = isSmall ? pick([1, 1, 1, 3, 5, 11, 25]) : channelCount(most: 640, work: rows * depth)
     var graph = Graph()
     let input = addInput([rows, depth], to: &graph)
     let weights = addWeights([channels, depth], format, axis: 0, to: &graph)

@@ -1,4 +1,3 @@
-import AbacusRuntime
 import Foundation
 
 /// What operators take on a board, found by measuring it (OHQ, arXiv 2309.01945): for each kind of operator, instructions for
@@ -52,14 +51,18 @@ public struct CostTable: Codable, Sendable {
   ///
   /// - Throws: `PackError` of kind `unsupported` where an operator is of a kind that was not measured.
   public func instructions(of blob: [UInt8]) throws -> [Double] {
-    let description = try BlobDescription(blob, name: "blob")
-    let forms = try Model.kernelForms(of: blob)
-    return try description.operators.indices.map { index in
-      let work = try OperatorWork(description, index, form: forms[index], isStepwise: false)
+    try predictions(of: blob, isStepwise: false).map(\.instructions)
+  }
+
+  /// The kind of each operator of a blob, and what it takes.
+  ///
+  /// - Parameter isStepwise: in calls of `abacus_step`, not of `abacus_run`.
+  public func predictions(of blob: [UInt8], isStepwise: Bool) throws -> [(kind: String, instructions: Double)] {
+    try OperatorWork.all(of: blob, isStepwise: isStepwise).enumerated().map { index, work in
       guard let kind = kinds[work.kind] else {
         throw PackError(.unsupported, "operator \(index): the costs of \(board) have no \"\(work.kind)\"")
       }
-      return kind.instructions(of: work.features)
+      return (work.kind, kind.instructions(of: work.features))
     }
   }
 

@@ -54,15 +54,14 @@ struct OperatorShapes {
     default:
       let elements = output.reduce(1, *)
       features.addNest([Extent(name: "units", count: count)])
-      features.addNest([Extent(name: "elements", count: elements * count / units, blocks: [16])])
+      features.addNest([.elements("elements", elements * count / units)])
     }
   }
 
   /// Rows by channels by depth.
   private func addProduct(rows: Int, channels: Int, depth: Int, _ features: inout CostFeatures) {
-    let perRow = Extent(name: "rows", count: rows, blocks: [2, 3])
-    features.addNest(
-      [perRow, Extent(name: "channels", count: channels, blocks: [2, 4]), Extent(name: "depth", count: depth, blocks: [4, 16])])
+    let perRow = Extent.rows(rows)
+    features.addNest([perRow, .channels(channels), .elements("depth", depth)])
     if groups > 1 { features.addNest([perRow, Extent(name: "groups", count: groups * channels)]) }
   }
 
@@ -82,22 +81,39 @@ struct OperatorShapes {
   private func addDepthwise(_ count: Int, _ features: inout CostFeatures) {
     guard let window, output.count == 4, input.count == 4 else { return }
     let (height, width, channels) = (Int(window.height), Int(window.width), output[3])
-    let perChannel = Extent(name: "channels", count: channels, blocks: [4, 16])
+    let perChannel = Extent.elements("channels", channels)
+    if DepthwiseLines.suits(window, outputHeight: UInt32(output[1]), outputWidth: UInt32(output[2])) {
+      addLines(window, count, &features)
+    }
     features.addNest([Extent(name: "image rows", count: count), perChannel])
     features.addNest(
       [Extent(name: "pixels", count: count * output[2]), Extent(name: "window rows", count: height), perChannel])
     features.addNest([Extent(name: "taps", count: count * output[2] * height * width), perChannel])
     features.addNest([Extent(name: "window", count: height * width), perChannel])
-    // Lines that a channel is gathered in.
-    let lines = (count - 1) * Int(window.strideHeight) + height
-    features.addNest([Extent(name: "lines", count: lines), perChannel])
-    features.addNest([Extent(name: "line pixels", count: lines * input[2]), perChannel])
-    features.addNest([Extent(name: "pairs", count: count * ((output[2] + 1) / 2)), perChannel])
+  }
+
+  /// What loops along lines do (`DepthwiseLineKernel`): for each pair of channels they gather lines and slide over them. Lines
+  /// run along the longer side.
+  private func addLines(_ window: Window, _ count: Int, _ features: inout CostFeatures) {
+    let (height, width, pairs) = (count, output[2], (output[3] + 1) / 2)
+    let isDown = height > width
+    let strides = (Int(window.strideHeight), Int(window.strideWidth))
+    let (along, over) = isDown ? (height, width) : (width, height)
+    let (alongStride, overStride) = isDown ? strides : (strides.1, strides.0)
+    let (alongInput, overInput) = isDown ? (input[1], input[2]) : (input[2], input[1])
+    let lines = min((over - 1) * overStride + Int(isDown ? window.width : window.height), overInput)
+    let length = min((along - 1) * alongStride + Int(isDown ? window.height : window.width), alongInput)
+    features.add("pairs", pairs)
+    features.add("gathered lines", pairs * lines)
+    features.add("gathered elements", pairs * lines * length)
+    features.add("lines by \(alongStride)", pairs * over)
+    features.add("outputs/2 by \(alongStride)", pairs * over * (along / 2))
+    features.add("outputs%2 by \(alongStride)", pairs * over * (along % 2))
   }
 
   private func addPool(_ count: Int, _ features: inout CostFeatures) {
     guard let window, output.count == 4 else { return }
-    let perChannel = Extent(name: "channels", count: output[3], blocks: [4, 16])
+    let perChannel = Extent.elements("channels", output[3])
     let pixels = count * output[2]
     features.add("image rows", count)
     features.addNest([Extent(name: "pixels", count: pixels), Extent(name: "window rows", count: Int(window.height)), perChannel])

@@ -7,10 +7,19 @@ struct OperatorWork {
   let kind: String
   let features: [String: Double]
 
-  /// - Parameters:
-  ///   - form: as `Model.kernelForms` has it.
-  ///   - isStepwise: the calls of `abacus_step`, not those of `abacus_run`.
-  init(_ blob: BlobDescription, _ index: Int, form: UInt32, isStepwise: Bool) throws {
+  /// Of each operator of a blob.
+  ///
+  /// - Parameter isStepwise: the calls of `abacus_step`, not those of `abacus_run`.
+  static func all(of blob: [UInt8], isStepwise: Bool) throws -> [OperatorWork] {
+    let description = try BlobDescription(blob, name: "blob")
+    let forms = try Model.kernelForms(of: blob)
+    return try description.operators.indices.map {
+      try OperatorWork(description, $0, form: forms[$0], isStepwise: isStepwise)
+    }
+  }
+
+  /// - Parameter form: as `Model.kernelForms` has it.
+  private init(_ blob: BlobDescription, _ index: Int, form: UInt32, isStepwise: Bool) throws {
     guard let opcode = blob.opcode(index) else {
       throw PackError(.malformed, "operator \(index) is none that the runtime has")
     }
