@@ -54,7 +54,8 @@ struct CalibrationModels {
     let source = addInput([1] + input + [depth], to: &graph)
     let weights = addWeights([channels] + size + [depth], format, axis: 0, to: &graph)
     add(
-      .convolution(window, groups: 1, .relu), [source, weights], [1] + output + [channels], scale: outputScale(taps), graph)
+      .convolution(window, groups: 1, .relu), [source, weights], [1] + output + [channels], scale: outputScale(taps),
+      zeroPoint: reluZeroPoint(), graph)
   }
 
   private mutating func addDepthwise() {
@@ -68,7 +69,7 @@ struct CalibrationModels {
     let weights = addWeights([1] + size + [channels], .int8, axis: 3, to: &graph)
     add(
       .depthwiseConvolution(window, multiplier: 1, .relu), [source, weights], [1] + output + [channels],
-      scale: outputScale(size[0] * size[1]), graph)
+      scale: outputScale(size[0] * size[1]), zeroPoint: reluZeroPoint(), graph)
   }
 
   private mutating func addPool(_ kind: PoolKind) {
@@ -133,6 +134,9 @@ struct CalibrationModels {
     }
     return pick(choices) - (random.next(below: 8) == 0 ? 1 : 0)
   }
+
+  /// Of a result that is not negative: as a rule the least code, which makes a clamp needless.
+  private mutating func reluZeroPoint() -> Int { random.next(below: 4) == 0 ? 0 : -128 }
 
   private mutating func pick<Element>(_ choices: [Element]) -> Element { choices[random.next(below: choices.count)] }
 

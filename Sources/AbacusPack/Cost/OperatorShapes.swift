@@ -15,6 +15,8 @@ struct OperatorShapes {
   private let weights: [Int]
   private let groups: Int
   private let window: Window?
+  /// Results are clamped to less than a byte holds, which takes a pass over them.
+  private let isClamped: Bool
 
   init(_ blob: BlobDescription, _ index: Int, _ opcode: Opcode) {
     func shape(_ slot: Int) -> [Int] {
@@ -31,6 +33,13 @@ struct OperatorShapes {
       case .maxPool, .averagePool: blob.parameters(index, PoolParameters.self).window
       default: nil
       }
+    let stage: OutputStage? =
+      switch opcode {
+      case .convolution, .codedConvolution, .depthwiseConvolution: blob.parameters(index, ConvolutionParameters.self).stage
+      case .fullyConnected: blob.parameters(index, FullyConnectedParameters.self).stage
+      default: nil
+      }
+    isClamped = stage.map { $0.low > Int32(Int8.min) || $0.high < Int32(Int8.max) } ?? false
     isPointwise =
       (opcode == .convolution || opcode == .codedConvolution) && window?.height == 1 && window?.width == 1
       && window?.strideHeight == 1 && window?.strideWidth == 1
@@ -38,6 +47,7 @@ struct OperatorShapes {
 
   /// Adds the features of a call of so many units.
   func addFeatures(units count: Int, to features: inout CostFeatures) {
+    if isClamped { features.add("clamped", output.reduce(1, *) * count / units) }
     switch opcode {
     case .fullyConnected, .project, .codedProject:
       addProduct(rows: count, channels: weights.first ?? 1, depth: weights.dropFirst().reduce(1, *), &features)
