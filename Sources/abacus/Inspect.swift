@@ -12,6 +12,7 @@ struct Inspect: ParsableCommand {
         abacus inspect model.abm --json
         abacus inspect model.abm --html arena.html
         abacus inspect model.abm --bounds
+        abacus inspect model.abm --board mps2-an386
       """)
 
   @Argument(help: "A packed model.")
@@ -26,6 +27,9 @@ struct Inspect: ParsableCommand {
   @Option(help: ArgumentHelp("Write a page with a picture of the arena over time.", valueName: "file"))
   var html: String?
 
+  @Option(help: "Predict what each operator takes on a board, by its table of costs (abacus calibrate-board).")
+  var board: String?
+
   func run() throws {
     let bytes = try readFile(blob)
     let description = try BlobDescription(bytes, name: blob)
@@ -35,10 +39,13 @@ struct Inspect: ParsableCommand {
     }
     if bounds {
       try printBounds(BoundsCertificate(description))
-    } else if json {
-      try printJSON(InspectionReport(description))
+      return
+    }
+    let costs = try board.map { try CostTable(board: Board.named($0)).instructions(of: bytes).map { Int($0.rounded()) } }
+    if json {
+      try printJSON(InspectionReport(description, costs: costs))
     } else if html == nil {
-      print(text(description), terminator: "")
+      print(text(description, costs), terminator: "")
     }
   }
 
@@ -66,7 +73,8 @@ struct Inspect: ParsableCommand {
     print(table.text + (certificate.holds ? "every accumulator fits 32 bits\n" : "SOME DO NOT FIT\n"), terminator: "")
   }
 
-  private func text(_ blob: BlobDescription) -> String {
+  /// - Parameter costs: instructions of each operator, where they are known.
+  private func text(_ blob: BlobDescription, _ costs: [Int]?) -> String {
     let header = blob.header
     var result = """
       format \(header.formatVersion), packed by \(versionText(header.libraryVersion))
@@ -76,20 +84,24 @@ struct Inspect: ParsableCommand {
 
 
       """
-    var operators = Table([
+    let columns: [Table.Column] = [
       .init("#", .right), .init("operator"), .init("form"), .init("inputs"), .init("output"), .init("shape"),
       .init("steps", .right),
-    ])
+    ]
+    var operators = Table(columns + (costs == nil ? [] : [.init("instructions", .right)]))
     for index in blob.operators.indices {
       let record = blob.operators[index]
       let inputs = [Operands.input, Operands.second].compactMap { blob.operand(index, $0) }.map { shortened(blob.name($0)) }
       let output = blob.operand(index, Operands.output)
-      operators.add(
+      let cells = [
         "\(index)", blob.opcode(index).map { "\($0.symbol)" } ?? "?", blob.form(index), inputs.joined(separator: ", "),
         output.map { shortened(blob.name($0)) } ?? "", output.map(blob.shapeText) ?? "",
-        "\((record.units + record.unitsPerStep - 1) / record.unitsPerStep)")
+        "\((record.units + record.unitsPerStep - 1) / record.unitsPerStep)",
+      ]
+      operators.add(cells + (costs.map { [NumberText.grouped($0[index])] } ?? []))
     }
     result += operators.text + "\n"
+    if let costs { result += "\(NumberText.grouped(costs.reduce(0, +))) instructions of a run, predicted\n\n" }
     var memory = Table([
       .init("#", .right), .init("tensor"), .init("type"), .init("shape"), .init("scale", .right),
       .init("zero", .right), .init("where"), .init("offset", .right), .init("bytes", .right), .init("live"),
@@ -132,6 +144,8 @@ struct InspectionReport: Encodable {
     var operands: [Int]
     var units: UInt32
     var unitsPerStep: UInt32
+    /// Predicted, where a board is given.
+    var instructions: Int?
   }
 
   var formatVersion: UInt16
@@ -147,7 +161,7 @@ struct InspectionReport: Encodable {
   var operators: [OperatorReport]
   var tensors: [TensorReport]
 
-  init(_ blob: BlobDescription) {
+  init(_ blob: BlobDescription, costs: [Int]?) {
     formatVersion = blob.header.formatVersion
     packedBy = versionText(blob.header.libraryVersion)
     blobBytes = blob.header.blobBytes
@@ -162,7 +176,8 @@ struct InspectionReport: Encodable {
       OperatorReport(
         index: index, opcode: blob.opcode(index).map { "\($0.symbol)" } ?? "?", form: blob.form(index),
         operands: (0..<Limits.maximumOperands).map { blob.operand(index, $0) ?? -1 },
-        units: blob.operators[index].units, unitsPerStep: blob.operators[index].unitsPerStep)
+        units: blob.operators[index].units, unitsPerStep: blob.operators[index].unitsPerStep,
+        instructions: costs?[index])
     }
     let lifetimes = blob.lifetimes()
     tensors = blob.tensors.enumerated().map { index, tensor in
