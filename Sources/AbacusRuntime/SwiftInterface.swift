@@ -80,6 +80,11 @@ public final class Model {
     try unsafe check(abacus_checksum(blob.base, blob.bytes))
   }
 
+  /// A sample of nothing: each input is its zero point throughout.
+  public var zeroSample: [[UInt8]] {
+    inputs.map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0.zeroPoint), count: $0.byteCount) }
+  }
+
   /// Writes an input; inputs are written anew before each run.
   public func setInput(_ index: Int, _ bytes: [UInt8]) throws(Status) {
     var view = unsafe abacus_tensor()

@@ -24,7 +24,7 @@ struct Abacus: ParsableCommand {
       6 it does not fit, 7 a missing or failing tool, 8 outputs differ, 64 wrong usage.
       """,
     version: "\(libraryVersion >> 16).\(libraryVersion >> 8 & 0xFF).\(libraryVersion & 0xFF) (blob format \(formatVersion))",
-    subcommands: [Pack.self, Quantize.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self, Generate.self])
+    subcommands: [Pack.self, Quantize.self, Inspect.self, Run.self, Compare.self, Embed.self, Emulate.self, Generate.self, Search.self])
 
   /// Errors of the packer end with their own exit code and one message on stderr.
   static func main() {

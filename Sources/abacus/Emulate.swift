@@ -41,7 +41,7 @@ struct Emulate: ParsableCommand {
     // Without inputs the model runs once on zero points, which is enough to measure.
     let samples =
       inputs.input.isEmpty
-      ? [model.inputs.map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0.zeroPoint), count: $0.byteCount) }]
+      ? [model.zeroSample]
       : try inputs.samples(for: model.inputs)
     if board == "all" { return try runOnAllBoards(model, bytes, samples, description) }
     let result = try run(on: try Board.named(board), model, bytes, samples, description)

@@ -99,11 +99,14 @@ struct QuantizationOptions: ParsableArguments {
     valueName: "grid"))
   var weightGrid: WeightFormat.Grid?
 
-  @Option(help: "How weights below 8 bits are chosen: nearest, compensated (GPTQ), or alternating (decoupleQ).")
-  var weightRounding = RoundingMethod.alternating
+  @Option(help: "How weights below 8 bits are chosen: nearest, compensated (GPTQ), alternating (decoupleQ), or sequential: that, layer after layer.")
+  var weightRounding = RoundingMethod.sequential
 
   @Option(help: ArgumentHelp("Weights that keep 8 bits, by the name of their tensor.", valueName: "name"))
   var weightInt8: [String] = []
+
+  @Flag(help: "Let the first layers and the last keep 8 bits.")
+  var keepEnds = false
 
   @Flag(inversion: .prefixedNo, help: "Correct biases for what rounding the weights takes away on average.")
   var biasCorrection = true
@@ -125,8 +128,8 @@ struct QuantizationOptions: ParsableArguments {
       throw ValidationError("--samples and --context are positive.")
     }
     guard [2, 4, 8].contains(weightBits) else { throw ValidationError("--weight-bits is 8, 4 or 2.") }
-    guard weightBits < 8 || (groupSize == nil && weightGrid == nil && weightInt8.isEmpty) else {
-      throw ValidationError("--group-size, --weight-grid and --weight-int8 are for weights below 8 bits; see --weight-bits.")
+    guard weightBits < 8 || (groupSize == nil && weightGrid == nil && weightInt8.isEmpty && !keepEnds) else {
+      throw ValidationError("--group-size, --weight-grid, --weight-int8 and --keep-ends are for weights below 8 bits; see --weight-bits.")
     }
     guard groupSize.map({ (16...128).contains($0) && $0 % 16 == 0 }) ?? true else {
       throw ValidationError("--group-size is a multiple of 16 from 16 to 128.")
@@ -184,6 +187,7 @@ struct QuantizationOptions: ParsableArguments {
     result.weightFormat = WeightFormat(
       bits: weightBits, grid: weightGrid ?? (weightBits == 2 ? .odd : .symmetric), groupSize: groupSize)
     result.rounding = weightRounding
+    result.keepsEnds = keepEnds
     for name in weightInt8 { result.weightFormats[name] = .int8 }
     return result
   }

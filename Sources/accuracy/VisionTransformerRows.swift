@@ -46,17 +46,31 @@ struct VisionTransformerRows {
     ("only LayerNorm: paper", { $0.arithmetic.normalization = .paper }),
     ("only LayerNorm: paper, int8 residual", { $0.arithmetic.normalization = .paper; $0.residualBits = 8 }),
     ("only additions: paper", { $0.arithmetic.addition = .paper }),
-    ("weights of 4 bits, groups of 32, nearest", {
-      $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32)
-      $0.rounding = .nearest
-    }),
-    ("weights of 4 bits", { $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric) }),
-    ("weights of 4 bits, groups of 32", { $0.weightFormat = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32) }),
-    ("weights of 2 bits, groups of 16, zero points", {
-      $0.weightFormat = WeightFormat(bits: 2, grid: .offset, groupSize: 16)
-    }),
-    ("weights of 2 bits, groups of 32", { $0.weightFormat = WeightFormat(bits: 2, grid: .odd, groupSize: 32) }),
+    fewBits("4 bits", WeightFormat(bits: 4, grid: .symmetric)),
+    fewBits("4 bits, groups of 32, nearest", fours, .nearest),
+    fewBits("4 bits, groups of 32, compensated", fours, .compensated),
+    fewBits("4 bits, groups of 32, alternating", fours, .alternating),
+    fewBits("4 bits, groups of 32", fours),
+    fewBits("4 bits, groups of 32, first and last too", fours, keepsEnds: false),
+    fewBits("2 bits, groups of 16, zero points", WeightFormat(bits: 2, grid: .offset, groupSize: 16)),
+    fewBits("2 bits, groups of 32, zero points", WeightFormat(bits: 2, grid: .offset, groupSize: 32)),
+    fewBits("2 bits, groups of 32", WeightFormat(bits: 2, grid: .odd, groupSize: 32)),
   ]
+
+  private static let fours = WeightFormat(bits: 4, grid: .symmetric, groupSize: 32)
+
+  private static func fewBits(
+    _ name: String, _ format: WeightFormat, _ rounding: RoundingMethod = .sequential, keepsEnds: Bool = true
+  ) -> (name: String, change: @Sendable (inout QuantizeOptions) -> Void) {
+    return (
+      "weights of \(name)",
+      {
+        $0.weightFormat = format
+        $0.rounding = rounding
+        $0.keepsEnds = keepsEnds
+      }
+    )
+  }
 
   func measure() throws {
     try bench.needing(name, folder, FashionMNIST.imagePath) {

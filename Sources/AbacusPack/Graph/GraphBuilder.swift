@@ -42,9 +42,11 @@ struct GraphBuilder {
     if graph.tensors[id].name.isEmpty { graph.tensors[id].name = name }
   }
 
-  /// Says what training has found of a tensor's values.
+  /// Says what training has found of a tensor's values, and so of those that it is a transpose of.
   mutating func describe(_ id: Graph.TensorID, _ distribution: ChannelDistribution) {
     graph.batchStatistics[id] = distribution
+    guard let producer = producers[id], case .transpose = graph.nodes[producer].operation else { return }
+    graph.batchStatistics[graph.nodes[producer].inputs[0]!] = distribution
   }
 
   /// Says how a tensor of integers, and what it was moved from, stands for real numbers.

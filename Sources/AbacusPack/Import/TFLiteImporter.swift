@@ -102,6 +102,7 @@ extension Graph {
         node.operation, inputs: node.inputs.map { $0.map { ids[$0] } },
         outputs: node.outputs.map { ids[$0] }, origin: node.origin)
     }
+    for (id, distribution) in batchStatistics where used[id] { result.batchStatistics[ids[id]] = distribution }
     return result
   }
 }

@@ -3,8 +3,15 @@ public struct Calibration: Sendable {
   private var statistics: [Graph.TensorID: TensorStatistics] = [:]
   /// For the output of each attention, the largest magnitude of its scaled scores, where asked for.
   public private(set) var largestScores: [Graph.TensorID: Double] = [:]
-  /// Second moments of the rows of tensors, where asked for.
-  private(set) var moments: [Graph.TensorID: SecondMoments] = [:]
+  /// What was looked at, for who wants to look again; nothing where ranges were known.
+  private(set) var samples: Samples?
+
+  /// Samples of a graph's inputs.
+  struct Samples: Sendable {
+    let count: Int
+    /// The inputs of sample i; may be called several at a time.
+    let sample: @Sendable (Int) throws -> [FloatTensor]
+  }
 
   /// Evaluates samples on all cores. The result does not depend on how many there are: statistics of
   /// samples are merged in the samples' order.
@@ -15,12 +22,11 @@ public struct Calibration: Sendable {
   ///   - channelGroups: tensors that need percentile or mean-squared-error ranges for groups of
   ///     channels (attention heads), and how many equal groups the last dimension divides into.
   ///   - observesScores: whether the scores of attentions are wanted; they cost a second product.
-  ///   - rows: tensors of which the second moments of the last dimension are wanted.
   ///   - threads: samples in work at a time; all cores by default.
   public init(
-    _ graph: Graph, samples: @Sendable (Int) throws -> [FloatTensor], count: Int,
+    _ graph: Graph, samples: @escaping @Sendable (Int) throws -> [FloatTensor], count: Int,
     progress: ProgressLine? = nil, channelGroups: [Graph.TensorID: Int] = [:], observesScores: Bool = false,
-    rows: Set<Graph.TensorID> = [], threads: Int? = nil
+    threads: Int? = nil
   ) throws {
     guard count > 0 else { throw PackError(.file, "there are no samples to calibrate with") }
     for (id, groups) in channelGroups {
@@ -34,29 +40,25 @@ public struct Calibration: Sendable {
     let evaluator = try FloatEvaluator(graph)
     var merged: [Graph.TensorID: TensorStatistics] = [:]
     var largest: [Graph.TensorID: Double] = [:]
-    var moments = Dictionary(uniqueKeysWithValues: rows.map { ($0, SecondMoments(depth: graph.tensors[$0].shape.last ?? 1)) })
     try OrderedWork.run(count: count, threads: threads) { sample in
       var seen: [Graph.TensorID: TensorStatistics] = [:]
       var scores = ScoreObserver(observesScores ? graph : Graph())
-      var kept: [Graph.TensorID: [Float]] = [:]
       _ = try evaluator.evaluate(try samples(sample)) { id, tensor in
         seen[id, default: TensorStatistics(groups: channelGroups[id] ?? 1)].add(tensor)
         scores.add(id, tensor)
-        if rows.contains(id) { kept[id] = tensor.values }
       }
-      return (seen, scores.largest, kept)
+      return (seen, scores.largest)
     } consume: { sample, observed in
       for (id, statistics) in observed.0 {
         merged[id, default: TensorStatistics(groups: channelGroups[id] ?? 1)].merge(statistics)
       }
       largest.merge(observed.1, uniquingKeysWith: max)
-      for (id, values) in observed.2 { try moments[id]?.add(values, threads: 1) }
       progress?.advance(to: sample + 1)
     }
     progress?.finish()
     statistics = merged
     largestScores = largest
-    self.moments = moments
+    self.samples = Samples(count: count, sample: samples)
   }
 
   /// Ranges that are known without looking.

@@ -25,7 +25,7 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
   public func pack(
-    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+    _ prepared: Graph, count: Int, samples: @escaping @Sendable (Int) throws -> [FloatTensor]
   ) throws -> PackedModel {
     let (graph, calibration) = try calibrate(prepared, count: count, samples: samples)
     return try pack(try integers(graph, calibration))
@@ -77,6 +77,16 @@ public struct PostTraining: Sendable {
     _ graph: Graph, samples path: String
   ) throws -> (graph: Graph, calibration: Calibration) {
     let prepared = try prepare(graph)
+    let samples = try self.samples(of: prepared, path)
+    return try calibrate(prepared, count: samples.count, samples: samples.sample)
+  }
+
+  /// Samples of a prepared graph's inputs, as many as are to be looked at.
+  ///
+  /// - Parameter path: a file or folder as ``SampleReader`` takes it.
+  public func samples(
+    of prepared: Graph, _ path: String
+  ) throws -> (count: Int, sample: @Sendable (Int) throws -> [FloatTensor]) {
     let reader = try SampleReader(path, inputs: prepared.inputs.map { prepared.tensors[$0] }, tokenizer: tokenizer)
     if pixels == nil, reader.isPixels.contains(true) {
       throw PackError(
@@ -86,9 +96,9 @@ public struct PostTraining: Sendable {
     }
     let count = min(sampleLimit ?? reader.count, reader.count)
     let shapes = prepared.inputs.map { prepared.tensors[$0].shape }
-    return try calibrate(prepared, count: count) { index in
+    return (count, { index in
       zip(shapes, try reader.sample(index * reader.count / count)).map { FloatTensor(shape: $0, values: $1) }
-    }
+    })
   }
 
   /// What the tensors of a prepared graph look like on samples, and the graph equalised by it where
@@ -96,13 +106,13 @@ public struct PostTraining: Sendable {
   ///
   /// - Parameter samples: the inputs of sample i; called for each i below `count`, several at a time.
   public func calibrate(
-    _ prepared: Graph, count: Int, samples: @Sendable (Int) throws -> [FloatTensor]
+    _ prepared: Graph, count: Int, samples: @escaping @Sendable (Int) throws -> [FloatTensor]
   ) throws -> (graph: Graph, calibration: Calibration) {
     func observe(_ graph: Graph) throws -> Calibration {
       try Calibration(
         graph, samples: samples, count: count, progress: ProgressLine("calibrating", total: count),
         channelGroups: quantize.range == .minMax ? [:] : headGroups(graph),
-        observesScores: quantize.arithmetic.softmax != .refined, rows: quantize.inputsOfRoundedLayers(graph))
+        observesScores: quantize.arithmetic.softmax != .refined)
     }
     let calibration = try observe(prepared)
     guard let balance = quantize.equalization else { return (prepared, calibration) }
@@ -113,7 +123,7 @@ public struct PostTraining: Sendable {
   /// The canonical form, with what normalises pixels at its front.
   public func prepare(_ graph: Graph) throws -> Graph {
     let graph = graph.isQuantized ? try graph.dequantized() : graph
-    return try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts()
+    return try (pixels.map { try graph.takingPixels($0) } ?? graph).canonical().patchesAsProducts().namingWeightsApart()
   }
 
   /// The graph of integers.

@@ -24,24 +24,11 @@ public struct QuantizeOptions: Sendable, Equatable {
   /// The same of single weights, by name.
   public var weightFormats: [String: WeightFormat] = [:]
   /// How weights of few bits are chosen.
-  public var rounding = RoundingMethod.alternating
+  public var rounding = RoundingMethod.sequential
+  /// The first layers and the last keep 8 bits, but for those that ``weightFormats`` names.
+  public var keepsEnds = false
   /// Tensors, by name, that are to have 16 bits.
   public var wideTensors: Set<String> = []
 
   public init() {}
-
-  /// How the weights of a fully connected layer or a convolution are stored, where its operator takes few bits.
-  func format(of weights: Tensor) -> WeightFormat { weightFormats[weights.name] ?? weightFormat }
-
-  /// Inputs of fully connected layers whose second moments say which errors of weights matter.
-  func inputsOfRoundedLayers(_ graph: Graph) -> Set<Graph.TensorID> {
-    if rounding == .nearest { return [] }
-    return Set(
-      graph.nodes.compactMap { node in
-        guard case .fullyConnected = node.operation, let weights = node.inputs[1], graph.tensors[weights].isConstant,
-          format(of: graph.tensors[weights]).bits < 8
-        else { return nil }
-        return node.inputs[0]
-      })
-  }
 }

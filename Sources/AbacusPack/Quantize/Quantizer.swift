@@ -7,6 +7,9 @@ public struct Quantizer {
   private let roles: TensorRoles
   private let wideWeights: Set<Graph.TensorID>
   private let scales: SharedScales
+  private let formats: ProductFormats
+  /// Layers whose weights were chosen by what they see, by their weights.
+  private var layers: [Graph.TensorID: LayerRounding.Layer] = [:]
   private var result: Graph
   /// int8 copies of tensors of 16 bits, for the operators that take 8.
   private var narrowed: [Graph.TensorID: Graph.TensorID] = [:]
@@ -27,12 +30,14 @@ public struct Quantizer {
     roles = TensorRoles(graph, options, calibration)
     wideWeights = roles.wideWeights
     scales = SharedScales(graph, roles, calibration, options)
+    formats = ProductFormats(graph, roles, options)
     result = graph
     result.nodes = []
   }
 
   private mutating func run() throws {
     try requireFiniteConstants()
+    layers = try LayerRounding.solve(graph, calibration, roles, scales, options)
     for id in graph.inputs { try assign(id) }
     for node in graph.nodes {
       for id in node.outputs { try assign(id) }
@@ -215,15 +220,12 @@ public struct Quantizer {
 
   /// Weights [channels, ...] of a product in the format that the options give them; int8 where operators take no other.
   private mutating func productWeights(_ id: Graph.TensorID, _ node: Node, channelAxis axis: Int) throws -> Graph.TensorID {
-    let tensor = graph.tensors[id]
-    var format = options.format(of: tensor)
-    if format.bits == 8 || axis != 0 || !takesFewBits(node) { return try weightConstant(id, channelAxis: axis) }
+    let (tensor, format) = (graph.tensors[id], formats(node))
+    if format.bits == 8 || axis != 0 { return try weightConstant(id, channelAxis: axis) }
     if let known = roundedConstants[id] { return known }
     let channels = tensor.shape[0]
     let depth = tensor.elementCount / channels
-    // Sums with rows of 16 bits have no room for finer grids, and a short row none for groups.
-    if wideWeights.contains(id) || depth <= format.groupSize ?? 0 { format = format.withoutGroups }
-    var rounded = try round(try tensor.reals(), channels: channels, format, node, name: tensor.name)
+    var rounded = try layers[id]?.weights ?? RoundedWeights.nearest(try tensor.reals(), channels: channels, format)
     if wideWeights.contains(id) { rounded.lift = 1 }
     var constant = tensor
     constant.type = .int16
@@ -234,30 +236,6 @@ public struct Quantizer {
     let index = result.add(constant)
     roundedConstants[id] = index
     return index
-  }
-
-  private var dampedMoments: [Graph.TensorID: DampedMoments] = [:]
-
-  /// Weights on a grid: by what calibration saw of the layer's inputs, or each to the nearest where it looked at none.
-  private mutating func round(
-    _ weights: [Double], channels: Int, _ format: WeightFormat, _ node: Node, name: String
-  ) throws -> RoundedWeights {
-    guard options.rounding != .nearest, let source = sourceOfInput(node), let moments = calibration.moments[source],
-      moments.depth * channels == weights.count
-    else { return RoundedWeights.nearest(weights, channels: channels, format) }
-    let damped =
-      try dampedMoments[source] ?? DampedMoments(moments, isCentred: options.correctsBias, name: name)
-    dampedMoments[source] = damped
-    return try RoundedWeights.rounding(weights, channels: channels, format, options.rounding, damped, name: name)
-  }
-
-  /// Fully connected layers, and convolutions in one group.
-  private func takesFewBits(_ node: Node) -> Bool {
-    switch node.operation {
-    case .fullyConnected: true
-    case .convolution(_, let groups, _): groups == 1
-    default: false
-    }
   }
 
   // MARK: Matrix products
@@ -307,6 +285,21 @@ public struct Quantizer {
     guard bias.count == channels else {
       throw PackError(.malformed, "\(node.origin): \(bias.count) biases for \(channels) channels")
     }
+    if let correction = layers[weights]?.biasCorrection {
+      bias = zip(bias, correction).map { $0 + $1 }
+      // It holds what rounding to few bits takes away, but not what rounding to 8 does.
+      if result.tensors[quantized].rounded != nil { return bias }
+    }
+    return try meanCorrected(bias, node, weights, quantized, axis)
+  }
+
+  /// Adds to the bias what rounding takes from the weights times the mean of each input.
+  private func meanCorrected(
+    _ bias: [Double], _ node: Node, _ weights: Graph.TensorID, _ quantized: Graph.TensorID, _ axis: Int
+  ) throws -> [Double] {
+    var bias = bias
+    let shape = graph.tensors[weights].shape
+    let channels = shape[axis]
     guard options.correctsBias, let source = sourceOfInput(node) else { return bias }
     let means = calibration[source].channelMean
     let inner = shape[3 - (4 - shape.count)]

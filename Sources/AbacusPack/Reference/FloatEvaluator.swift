@@ -39,23 +39,41 @@ public struct FloatEvaluator: Sendable {
   public func evaluate(
     _ samples: [FloatTensor], observe: ((Graph.TensorID, FloatTensor) -> Void)? = nil
   ) throws -> [FloatTensor] {
-    var values = constants
-    try bind(samples, to: &values, observe)
-    for step in steps {
-      let operands = step.inputs.map { $0.flatMap { values[$0]?.values } ?? [] }
-      let result = FloatTensor(
-        shape: tensors[step.output].shape, values: try step.compute(operands))
-      observe?(step.output, result)
-      values[step.output] = result
-      for id in step.dead { values[id] = nil }
+    var values = try start(samples)
+    for id in inputs { observe?(id, values[id]!) }
+    for step in steps.indices {
+      let result = try compute(step, values)
+      observe?(steps[step].output, result)
+      store(result, step, in: &values)
     }
-    return outputs.map { values[$0]! }
+    return outputs.map { values[$0] ?? constants[$0]! }
   }
 
-  private func bind(
-    _ samples: [FloatTensor], to values: inout [FloatTensor?],
-    _ observe: ((Graph.TensorID, FloatTensor) -> Void)?
-  ) throws {
+  // MARK: Node by node
+
+  /// What a sample has come to: the values of run-time tensors that nodes still need.
+  typealias Values = [Graph.TensorID: FloatTensor]
+
+  /// The output of the graph's node `step`.
+  ///
+  /// - Parameter replaced: constants that have other values than the graph says.
+  func compute(_ step: Int, _ values: Values, replacing replaced: [Graph.TensorID: [Float]] = [:]) throws -> FloatTensor {
+    let step = steps[step]
+    let operands = step.inputs.map { id in
+      id.flatMap { replaced[$0] ?? values[$0]?.values ?? constants[$0]?.values } ?? []
+    }
+    return FloatTensor(shape: tensors[step.output].shape, values: try step.compute(operands))
+  }
+
+  /// Takes in the output of a node, and lets go of what nothing needs behind it.
+  func store(_ result: FloatTensor, _ step: Int, in values: inout Values) {
+    values[steps[step].output] = result
+    for id in steps[step].dead { values[id] = nil }
+  }
+
+  /// The inputs of a sample.
+  func start(_ samples: [FloatTensor]) throws -> Values {
+    var values: Values = [:]
     guard samples.count == inputs.count else {
       throw PackError(
         .file, "the model has \(inputs.count) inputs, but the sample has \(samples.count) tensors")
@@ -68,10 +86,9 @@ public struct FloatEvaluator: Sendable {
           "input \"\(tensor.name)\": a sample of \(sample.values.count) values "
             + "(\(NumericArray.text(sample.shape))); the model wants \(NumericArray.text(tensor.shape))")
       }
-      let value = FloatTensor(shape: tensor.shape, values: sample.values)
-      values[id] = value
-      observe?(id, value)
+      values[id] = FloatTensor(shape: tensor.shape, values: sample.values)
     }
+    return values
   }
 
   // MARK: Preparation

@@ -13,6 +13,7 @@ final class GraphEditor {
   private let name: String
   private let position: TensorID?
   private let scoreScales: [TensorID: Double]
+  private let batchStatistics: [TensorID: ChannelDistribution]
   private(set) var tensors: [Tensor]
   private(set) var inputs: [TensorID]
   private(set) var outputs: [TensorID]
@@ -24,6 +25,7 @@ final class GraphEditor {
     name = graph.name
     position = graph.position
     scoreScales = graph.scoreScales
+    batchStatistics = graph.batchStatistics
     tensors = graph.tensors
     inputs = graph.inputs
     outputs = graph.outputs
@@ -286,6 +288,9 @@ final class GraphEditor {
         origin: node.origin)
     }
     result.outputs = outputs.map(map)
+    for (id, distribution) in batchStatistics {
+      if let new = ids[id] { result.batchStatistics[new] = distribution }
+    }
     for (id, scale) in scoreScales {
       if let new = ids[id] { result.scoreScales[new] = scale }
     }

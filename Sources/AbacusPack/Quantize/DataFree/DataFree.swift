@@ -1,8 +1,5 @@
 /// Calibration without data.
 extension PostTraining {
-  /// How many samples are made up unless the user says otherwise.
-  public static let syntheticSamples = 128
-
   /// What was done in place of looking at data, for people.
   public struct DataFreeNote: Sendable {
     /// What the samples were.
@@ -15,14 +12,14 @@ extension PostTraining {
   /// Calibrates a graph with nothing but itself: ranges follow from its batch normalisations where it has them (ZeroQ, arXiv
   /// 2001.00281), and elsewhere from samples that are made up.
   ///
-  /// - Parameter count: of samples; ``syntheticSamples`` unless given.
+  /// - Parameter count: of samples; what is usual for their kind unless given.
   public func calibrateWithoutData(
     _ graph: Graph, count: Int? = nil
   ) throws -> (graph: Graph, calibration: Calibration, note: DataFreeNote) {
     let distributions = graph.namedDistributions()
     let prepared = try prepare(graph)
     let samples = try SyntheticSamples(prepared, takesPixels: pixels != nil)
-    let count = count ?? sampleLimit ?? Self.syntheticSamples
+    let count = count ?? sampleLimit ?? samples.usualCount
     var (even, calibration) = try calibrate(prepared, count: count, samples: samples.sample)
     var known = 0
     // Equalisation has given channels other ranges than training found.

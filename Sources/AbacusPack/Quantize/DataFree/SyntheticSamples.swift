@@ -34,6 +34,9 @@ struct SyntheticSamples: Sendable {
     generator = try TextGenerator(graph)
   }
 
+  /// How many are enough, unless the user says otherwise: a text is many tokens, and takes many runs.
+  var usualCount: Int { generator == nil ? 128 : 32 }
+
   /// What the samples are, for people.
   var description: String {
     if generator != nil { return "texts that the model makes up" }

@@ -18,18 +18,19 @@ struct TextGenerator: Sendable {
     position = readers[0]
   }
 
-  /// How often all tokens are drawn anew, each by those before it. After n rounds the first n follow the model's own
-  /// distribution exactly, and a later one what the n - 1 before it were drawn for: a text in windows of n tokens, at the price
-  /// of n runs, where writing one token after the other would take as many as there are tokens.
-  private static let rounds = 12
+  /// A text is written in stretches of so many tokens at once: a run of the model draws the next token of every stretch, by
+  /// all that stands before it at the time.
+  private static let stretch = 12
+  /// How often all of it is written. What a stretch goes on from is noise at first, and afterwards the end of another.
+  private static let drafts = 2
 
   /// The inputs of one sample, with a text in place of random tokens.
   func written(_ inputs: [FloatTensor], _ random: inout SplitMix) throws -> [FloatTensor] {
     var inputs = inputs
     var sampler = try Sampler(temperature: 1, seed: random.next())
-    for _ in 0..<Self.rounds {
+    for run in 0..<Self.drafts * Self.stretch {
       let logits = try evaluator.evaluate(inputs)[0].values
-      for token in 1..<max(inputs[position].values.count, 1) {
+      for token in stride(from: 1 + run % Self.stretch, to: inputs[position].values.count, by: Self.stretch) {
         let row = logits[(token - 1) * vocabulary..<token * vocabulary].map(Double.init)
         inputs[position].values[token] = Float(sampler.choose(row))
       }

@@ -75,6 +75,11 @@ struct RoundedWeights: Sendable, Equatable {
     return Int(relativeScales[group]) * code + (zeros.isEmpty ? 0 : 8 * Int(zeros[group]))
   }
 
+  /// What the weights stand for, row-major.
+  var reals: [Float] {
+    (0..<channels * depth).map { Float(Double(integer($0 / depth, $0 % depth)) * unit($0 / depth)) }
+  }
+
   /// The real value of 1 of the integers of a channel.
   func unit(_ channel: Int) -> Double { scales[channel] / (format.groupSize == nil ? Double(lift) : 128) }
 }

@@ -6,6 +6,8 @@ public enum RoundingMethod: String, Sendable, CaseIterable {
   case compensated
   /// The same, then scales and codes solved for in turn: decoupleQ (arXiv 2404.12759).
   case alternating
+  /// The same, layer after layer, each with the inputs that rounding has left it.
+  case sequential
 }
 
 extension RoundedWeights {
@@ -130,7 +132,7 @@ private struct PanelRounding: Sendable {
       return RoundedPanel(codes: weights.indices.map { grid.code(weights[$0], $0) }, channels: grid.channels)
     }
     let codes = ErrorCompensation.codes(weights, on: grid, moments)
-    guard method == .alternating else { return RoundedPanel(codes: codes, channels: grid.channels) }
+    guard method != .compensated else { return RoundedPanel(codes: codes, channels: grid.channels) }
     var alternating = AlternatingRounding(weights, codes: codes, on: grid, moments)
     alternating.run(from: grid, rounds: rounds, floor: floor)
     return RoundedPanel(codes: alternating.codes, channels: alternating.channels)

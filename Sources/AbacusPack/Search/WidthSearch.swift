@@ -1,0 +1,283 @@
+import AbacusFormat
+import AbacusRuntime
+import Foundation
+
+/// Looks for the formats of all layers with which a model is nearest to float under a device's limits.
+///
+/// What each layer's format does to the outputs is measured layer by layer and adds up; what it costs is read from packed models and
+/// counted on the emulated board. A knapsack chooses for a row of budgets; what it chooses is rounded, packed and measured, which
+/// corrects the prediction for another round (SimQ-NAS, arXiv 2312.13301, measures and predicts in turn alike).
+public struct WidthSearch {
+  public let layers: [SearchedLayer]
+  /// What has been measured so far.
+  public private(set) var points: [SearchPoint]
+
+  private let training: PostTraining
+  private let graph: Graph
+  private let calibration: Calibration
+  private let emulator: Emulator?
+  private let measurement: OutputMeasurement
+  /// Called with all points whenever one is new.
+  private let keep: ([SearchPoint]) throws -> Void
+
+  /// Formats that are tried where a layer takes them.
+  public static let formats: [WeightFormat] = [
+    .int8, WeightFormat(bits: 4, grid: .symmetric), WeightFormat(bits: 4, grid: .symmetric, groupSize: 32),
+    WeightFormat(bits: 2, grid: .odd, groupSize: 32), WeightFormat(bits: 2, grid: .offset, groupSize: 16),
+  ]
+
+  /// Samples on which the effect of single layers is measured.
+  private static let sensitivitySamples = 48
+
+  /// - Parameters:
+  ///   - graph: as `PostTraining.calibrate` returns it, with the calibration.
+  ///   - samples: others than those of the calibration; `labels` has one for each, or none.
+  ///   - points: what an earlier search has measured of the same model.
+  ///   - keep: called with all points whenever one is new, so that nothing is lost.
+  public init(
+    _ training: PostTraining, _ graph: Graph, _ calibration: Calibration, samples: [[FloatTensor]], labels: [Int] = [],
+    board: Board? = nil, points: [SearchPoint] = [], keep: @escaping ([SearchPoint]) throws -> Void = { _ in }
+  ) throws {
+    var training = training
+    // The search looks at whole sequences, whatever the model is packed for, and names say which layer is which.
+    training.context = nil
+    training.pack.strip = false
+    self.training = training
+    self.graph = graph
+    self.calibration = calibration
+    self.points = points
+    self.keep = keep
+    emulator = try board.map { try Emulator(board: $0) }
+    measurement = try OutputMeasurement(graph, samples: samples, labels: labels)
+    layers = try Self.layers(training, graph, calibration, emulator)
+  }
+
+  // MARK: Layers
+
+  private static func layers(
+    _ training: PostTraining, _ graph: Graph, _ calibration: Calibration, _ emulator: Emulator?
+  ) throws -> [SearchedLayer] {
+    let biased = graph.givingLayersBiases()
+    let roles = TensorRoles(biased, training.quantize, calibration)
+    var layers: [SearchedLayer] = []
+    for node in biased.nodes {
+      guard let rows = ProductRows(node, biased), let id = node.inputs[1], !layers.contains(where: { $0.id == id }) else { continue }
+      var options = training.quantize
+      let takesFew = formats.filter { format in
+        options.weightFormat = format
+        return ProductFormats(biased, roles, options)(node) == format && rows.depth >= 16
+      }
+      guard takesFew.count > 1 else { continue }
+      layers.append(
+        SearchedLayer(
+          name: biased.tensors[id].name, id: id,
+          choices: takesFew.map { SearchedLayer.Choice(format: $0, noise: 0, bytes: 0, instructions: 0) }))
+    }
+    guard !layers.isEmpty else {
+      throw PackError(.unsupported, "no layer of the model takes weights of fewer than 8 bits, so there is nothing to search")
+    }
+    try addCosts(&layers, training, graph, calibration, emulator)
+    try addNoise(&layers, training, biased, calibration)
+    return layers
+  }
+
+  private static func addCosts(
+    _ layers: inout [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration, _ emulator: Emulator?
+  ) throws {
+    let progress = ProgressLine("measuring costs", total: formats.count)
+    for (index, format) in formats.enumerated() {
+      var training = training
+      training.quantize.weightFormat = format
+      training.quantize.rounding = .nearest
+      let costs = try FormatCosts(try training.pack(try training.integers(graph, calibration)), emulator)
+      for layer in layers.indices {
+        guard let choice = layers[layer].choices.firstIndex(where: { $0.format == format }) else { continue }
+        guard let bytes = costs.bytes[layers[layer].name] else {
+          throw PackError(.unsupported, "\"\(layers[layer].name)\" is not among the weights of the packed model")
+        }
+        layers[layer].choices[choice].bytes = bytes
+        layers[layer].choices[choice].instructions = costs.instructions[layers[layer].name] ?? 0
+      }
+      progress.advance(to: index + 1)
+    }
+  }
+
+  private static func addNoise(
+    _ layers: inout [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration
+  ) throws {
+    guard let source = calibration.samples else { return }
+    let count = min(sensitivitySamples, source.count)
+    let samples = try (0..<count).map { try source.sample($0 * source.count / count) }
+    var ways: [Graph.TensorID: [Sensitivity.Rounded]] = [:]
+    for format in formats {
+      let rounded = try roundedAlone(format, layers, training, graph, calibration)
+      for (id, way) in rounded { ways[id, default: []].append(way) }
+    }
+    let progress = ProgressLine("measuring layers", total: layers.count)
+    let noise = try Sensitivity(graph, samples: samples).noise(ways, progress: progress)
+    for layer in layers.indices {
+      for choice in layers[layer].choices.indices { layers[layer].choices[choice].noise = noise[layers[layer].id]?[choice] ?? 0 }
+    }
+  }
+
+  /// The weights and biases of all layers that take a format, each rounded with the inputs that it has in float.
+  private static func roundedAlone(
+    _ format: WeightFormat, _ layers: [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration
+  ) throws -> [Graph.TensorID: Sensitivity.Rounded] {
+    var options = training.quantize
+    options.weightFormat = format
+    options.weightFormats = [:]
+    options.keepsEnds = false
+    options.rounding = .alternating
+    let roles = TensorRoles(graph, options, calibration)
+    let solved = try LayerRounding.solve(graph, calibration, roles, SharedScales(graph, roles, calibration, options), options)
+    var result: [Graph.TensorID: Sensitivity.Rounded] = [:]
+    for layer in layers where layer.choices.contains(where: { $0.format == format }) {
+      guard let node = graph.nodes.first(where: { $0.inputs.count > 2 && $0.inputs[1] == layer.id }), let bias = node.inputs[2] else { continue }
+      let (weights, biases) = (try graph.tensors[layer.id].reals(), try graph.tensors[bias].reals())
+      let channels = biases.count
+      let depth = weights.count / channels
+      let dequantized: [Float]
+      if let rounded = solved[layer.id]?.weights {
+        dequantized = rounded.reals
+      } else {
+        let codes = QuantizedWeights(weights, channels: channels) { $0 / depth }
+        dequantized = codes.codes.enumerated().map { Float(Double($1) * codes.scales[$0 / depth]) }
+      }
+      let correction = solved[layer.id]?.biasCorrection ?? biases.map { _ in 0 }
+      result[layer.id] = (dequantized, zip(biases, correction).map { Float($0 + $1) })
+    }
+    return result
+  }
+
+  // MARK: Search
+
+  /// Finds and measures models from the smallest to the largest.
+  ///
+  /// - Parameters:
+  ///   - budgets: how many budgets there are between the smallest model and the largest, for flash and for instructions.
+  ///   - limits: of the device; models just below them are measured, too.
+  ///   - progress: advanced to the number of models that are measured.
+  public mutating func run(budgets: Int = 14, limits: SearchLimits, progress: (Int, Int) -> Void = { _, _ in }) throws {
+    let whole = [Int](repeating: 0, count: layers.count)
+    // Two rounds: the second knows how far off the prediction of the first was.
+    let total = budgets * (emulator == nil ? 2 : 3) + 2
+    func report(_ search: WidthSearch) { progress(min(search.points.count, total), total) }
+    report(self)
+    try measure(whole, activationBits: 8)
+    try measure(whole, activationBits: 16)
+    report(self)
+    for round in 0..<2 {
+      let factors = round == 0 ? Self.formats.map { _ in 1 } : corrections()
+      for choices in plannedChoices(budgets, limits, factors) {
+        try measure(choices, activationBits: 8)
+        report(self)
+      }
+    }
+  }
+
+  /// What the knapsack finds best for each budget.
+  ///
+  /// - Parameter factors: what the noise of each format is multiplied by.
+  private func plannedChoices(_ budgets: Int, _ limits: SearchLimits, _ factors: [Double]) -> [[Int]] {
+    let choices = layers.map { layer in
+      layer.choices.map { Knapsack.Choice(loss: $0.noise * factors[Self.formats.firstIndex(of: $0.format)!], costs: [$0.bytes, $0.instructions]) }
+    }
+    var found: [[Int]] = []
+    func add(_ solution: [Int]?) {
+      if let solution, !found.contains(solution) { found.append(solution) }
+    }
+    for cost in emulator == nil ? [0] : [0, 1] {
+      let single = choices.map { $0.map { Knapsack.Choice(loss: $0.loss, costs: [$0.costs[cost]]) } }
+      let least = single.reduce(0) { $0 + $1.map { $0.costs[0] }.min()! }
+      let most = single.reduce(0) { $0 + $1.map { $0.costs[0] }.max()! }
+      for step in 0..<budgets {
+        // Closer together where models are small and each byte counts.
+        let share = pow(Double(step) / Double(max(budgets - 1, 1)), 1.5)
+        add(Knapsack.solve(single, limits: [least + Int(share * Double(most - least))]))
+      }
+    }
+    if let limit = roomForWeights(limits) { add(Knapsack.solve(choices, limits: limit)) }
+    return found
+  }
+
+  /// Limits less what the model takes beside the weights of the searched layers; nil where there are none.
+  private func roomForWeights(_ limits: SearchLimits) -> [Int]? {
+    guard limits.flash != nil || limits.instructions != nil, let whole = points.first(where: { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } })
+    else { return nil }
+    let weights = layers.reduce(0) { $0 + $1.choices[0].bytes }
+    let work = layers.reduce(0) { $0 + $1.choices[0].instructions }
+    let flash = (limits.flash ?? .max / 2) - (whole.blobBytes - weights)
+    let instructions = (limits.instructions ?? .max / 2) - ((whole.instructions ?? 0) - work)
+    return flash > 0 && instructions > 0 ? [min(flash, 1 << 40), min(instructions, 1 << 40)] : nil
+  }
+
+  /// What the noise of each format is to be multiplied by, so that sums come nearest to what was measured: by ridge regression
+  /// towards 1 over relative errors, and never below a tenth.
+  private func corrections() -> [Double] {
+    let count = Self.formats.count
+    let strength = 0.5
+    var matrix = SymmetricMatrix(count: count, values: [Double](repeating: 0, count: count * count))
+    var right = [Double](repeating: strength, count: count)
+    for index in 0..<count { matrix.values[index * (count + 1)] = strength }
+    guard let floor = points.first(where: { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } }) else {
+      return right.map { _ in 1 }
+    }
+    for point in points where point.activationBits == 8 && point.choices != floor.choices {
+      let measured = max(pow(10, -point.decibels / 10) - pow(10, -floor.decibels / 10), 1e-9)
+      var parts = [Double](repeating: 0, count: count)
+      for (layer, choice) in zip(layers, point.choices) {
+        parts[Self.formats.firstIndex(of: layer.choices[choice].format)!] += layer.choices[choice].noise / measured
+      }
+      for i in 0..<count {
+        right[i] += parts[i]
+        for j in 0..<count { matrix.values[i * count + j] += parts[i] * parts[j] }
+      }
+    }
+    return (CholeskyFactor(matrix)?.solve(right) ?? right.map { _ in 1 }).map { max($0, 0.1) }
+  }
+
+  // MARK: Measuring
+
+  /// Decibels that the sum of single effects comes to, beside what activations of 8 bits take.
+  private func predicted(_ choices: [Int]) -> Double? {
+    let floor = points.first { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } }
+    guard let floor else { return nil }
+    let factors = corrections()
+    let noise = zip(layers, choices).reduce(pow(10, -floor.decibels / 10)) { sum, pair in
+      let choice = pair.0.choices[pair.1]
+      return sum + (pair.1 == 0 ? 0 : choice.noise * factors[Self.formats.firstIndex(of: choice.format)!])
+    }
+    return -10 * log10(noise)
+  }
+
+  private mutating func measure(_ choices: [Int], activationBits: Int) throws {
+    guard !points.contains(where: { $0.choices == choices && $0.activationBits == activationBits }) else { return }
+    let training = training(choices, activationBits: activationBits)
+    let integers = try training.integers(graph, calibration)
+    let packed = try training.pack(integers)
+    let result = try measurement.measure(packed.blob, integers)
+    let instructions = try emulator.map { try $0.run(blob: packed.blob, samples: [try Model(packed.blob).zeroSample]).runInstructions[0] }
+    points.append(
+      SearchPoint(
+        choices: choices, activationBits: activationBits, agreement: result.agreement, decibels: result.decibels,
+        accuracy: result.accuracy, predictedDecibels: activationBits == 8 ? predicted(choices) : nil, blobBytes: packed.blob.count,
+        arenaBytes: packed.planned.plan.arenaBytes, stackBytes: packed.planned.stackBytes, instructions: instructions))
+    try keep(points)
+  }
+
+  private func training(_ choices: [Int], activationBits: Int) -> PostTraining {
+    var result = training
+    if activationBits == 16 { result.quantize.wideBelow = 1_000 }
+    for (layer, choice) in zip(layers, choices) { result.quantize.weightFormats[layer.name] = layer.choices[choice].format }
+    return result
+  }
+
+  /// The options with which a point is packed, for the decoder or the whole sequence as the user asked.
+  public func training(of point: SearchPoint, like user: PostTraining) -> PostTraining {
+    var result = training(point.choices, activationBits: point.activationBits)
+    result.context = user.context
+    result.pack.strip = user.pack.strip
+    return result
+  }
+}
