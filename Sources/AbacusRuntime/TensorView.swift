@@ -123,6 +123,33 @@ extension CodeWidth {
     w = unsafe Elements(base: nextW, count: w.limit &- 2)
   }
 
+  /// Whole groups of ``walkedGroup`` codes of two channels times one row: sums that begin with those of the groups, times the
+  /// scales of either channel. All of them then begin behind the groups.
+  @inline(__always)
+  static func addGroups(
+    _ total: inout (a0: Int32, a1: Int32), _ count: Int, _ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>,
+    _ scales: inout Elements<UInt8>, _ scaleStride: Int, _ starts: inout Elements<Int32>
+  ) {
+    let words = count &* (2 &* walkedGroup / (2 &* pairs))
+    let elements = count &* (walkedGroup / 2)
+    assert(count > 0 && x.limit >= elements && w.limit >= words)
+    assert(scales.limit >= scaleStride &+ count && starts.limit >= count)
+    var (nextX, nextW, nextScales) = unsafe (x.base, w.base, scales.base)
+    var walk = unsafe abacus_group_walk(
+      a0: total.a0, a1: total.a1, stride: UInt32(truncatingIfNeeded: scaleStride), starts: starts.base,
+      end: w.base + words)
+    if bits == 4 {
+      unsafe abacus_add_groups_of_four_bits(&nextX, &nextW, &nextScales, &walk, 0xF_000F)
+    } else {
+      unsafe abacus_add_groups_of_two_bits(&nextX, &nextW, &nextScales, &walk, 0x3_0003)
+    }
+    unsafe (total.a0, total.a1) = (walk.a0, walk.a1)
+    x = x.dropping(elements)
+    w = w.dropping(words)
+    scales = scales.dropping(count)
+    starts = starts.dropping(count)
+  }
+
   /// The same of three rows.
   @inline(__always)
   static func add(_ sums: inout PairSums, _ x: inout Elements<UInt32>, _ w: inout Elements<UInt32>) {

@@ -112,6 +112,35 @@ ABACUS_INTRINSIC void abacus_add_quad(int32_t *_Nonnull a0, int32_t *_Nonnull b0
 ABACUS_CODES_OF_ONE_ROW(abacus_add_four_bits_of_one, ABACUS_CODES_ONE("0", "4", "8", "12"))
 ABACUS_CODES_OF_ONE_ROW(abacus_add_two_bits_of_one, ABACUS_CODES_ONE("0", "2", "4", "6") ABACUS_CODES_ONE("8", "10", "12", "14"))
 
+/* Whole groups of 32 codes, one after the other without counting words: totals of two channels, how far the scales of the
+   second are from those of the first, where the next group's first summand is, and where the last group's words end. It needs
+   all of the 14 registers; so what is wanted once a group lies in memory. */
+typedef struct { int32_t a0, a1; uint32_t stride; const int32_t *_Nonnull starts; const uint32_t *_Nonnull end; } abacus_group_walk;
+#define ABACUS_WALK_FOUR(x, w) \
+    "ldrd r8, r9, [" w "], #8\n" ABACUS_WALK_CODES(x, "0", "4", "8", "12")
+#define ABACUS_WALK_TWO(x, w) \
+    "ldrd r8, r9, [" w "], #8\n" ABACUS_WALK_CODES(x, "0", "2", "4", "6") ABACUS_WALK_CODES(x, "8", "10", "12", "14")
+#define ABACUS_WALK_CODES(x, shift0, shift1, shift2, shift3) \
+    "ldmia " x "!, {r3, r4, r5, r6}\n" \
+    "and.w r12, %6, r8, lsr #" shift0 "\n" "smlad %3, r3, r12, %3\n" "and.w r12, %6, r9, lsr #" shift0 "\n" "smlad %4, r3, r12, %4\n" \
+    "and.w r12, %6, r8, lsr #" shift1 "\n" "smlad %3, r4, r12, %3\n" "and.w r12, %6, r9, lsr #" shift1 "\n" "smlad %4, r4, r12, %4\n" \
+    "and.w r12, %6, r8, lsr #" shift2 "\n" "smlad %3, r5, r12, %3\n" "and.w r12, %6, r9, lsr #" shift2 "\n" "smlad %4, r5, r12, %4\n" \
+    "and.w r12, %6, r8, lsr #" shift3 "\n" "smlad %3, r6, r12, %3\n" "and.w r12, %6, r9, lsr #" shift3 "\n" "smlad %4, r6, r12, %4\n"
+#define ABACUS_GROUPS_OF_ONE_ROW(name, group) \
+  ABACUS_INTRINSIC void name(const uint32_t *_Nonnull *_Nonnull x, const uint32_t *_Nonnull *_Nonnull w, const uint8_t *_Nonnull *_Nonnull scales, abacus_group_walk *_Nonnull walk, uint32_t mask) { \
+    int32_t a0, a1; \
+    __asm__ volatile( \
+      "ldr r6, [%5, #12]\n" \
+      "1:\n" "ldr %3, [r6], #4\n" "str r6, [%5, #12]\n" "mov %4, %3\n" \
+      group \
+      "ldm %5, {r3, r4, r5, r6, r8}\n" "ldrb r12, [%2, r5]\n" "ldrb r5, [%2], #1\n" \
+      "mla r4, %4, r12, r4\n" "mla r3, %3, r5, r3\n" "strd r3, r4, [%5]\n" "cmp %1, r8\n" "bne 1b\n" \
+      : "+r"(*x), "+r"(*w), "+r"(*scales), "=&r"(a0), "=&r"(a1) : "r"(walk), "r"(mask) \
+      : "r3", "r4", "r5", "r6", "r8", "r9", "r12", "cc", "memory"); \
+  }
+ABACUS_GROUPS_OF_ONE_ROW(abacus_add_groups_of_four_bits, ABACUS_WALK_FOUR("%0", "%1") ABACUS_WALK_FOUR("%0", "%1") ABACUS_WALK_FOUR("%0", "%1") ABACUS_WALK_FOUR("%0", "%1"))
+ABACUS_GROUPS_OF_ONE_ROW(abacus_add_groups_of_two_bits, ABACUS_WALK_TWO("%0", "%1") ABACUS_WALK_TWO("%0", "%1"))
+
 /* The same of three rows. No register is left for a mask, and AND with a constant does not shift. */
 #define ABACUS_CODES_THREE(mask) \
     "ldmia %6!, {r3, r4, r5}\n" \

@@ -14,6 +14,9 @@ protocol CodeWidth {
 extension CodeWidth {
   /// Pairs of codes in a word.
   @inline(__always) static var pairs: Int { 16 / bits }
+
+  /// Codes of the groups whose loop has no counter.
+  @inline(__always) static var walkedGroup: Int { 32 }
 }
 
 private enum FourBits: CodeWidth {
@@ -40,6 +43,10 @@ struct CodedProduct {
   /// codes stands in scratch.
   private let scales: Elements<UInt8>
   private let scaleStride: Int
+  /// Odd grids count by twos; where elements are of int8, twice as much as they are fits as well, and that is all.
+  private let doubles: Bool
+  /// What sums are multiplied by in the end.
+  private let factor: Int32
   /// Sums of products begin with those of elements where all that the grid asks for is an offset; else the mask is 0.
   private let startMask: Int32
 
@@ -65,7 +72,9 @@ struct CodedProduct {
     for i in 0..<4 { scale[i] = UInt8(truncatingIfNeeded: weights.scale) }
     scales = weights.hasGroups ? weights.scales : scale.readOnly
     scaleStride = weights.hasGroups ? weights.groups : 0
-    startMask = weights.hasZeros || weights.factor != 1 ? 0 : -1
+    doubles = weights.factor == 2 && call.tensor(Operands.input).elementType == ElementType.int8.rawValue
+    factor = doubles ? 1 : weights.factor
+    startMask = weights.hasZeros || factor != 1 ? 0 : -1
   }
 
   private var countsElements: Bool { startMask == 0 }
@@ -73,7 +82,7 @@ struct CodedProduct {
   /// Rows that are taken at a time.
   var rows: Int { widened.rows }
 
-  /// Widens a row, and sums up its groups.
+  /// Widens a row, sums up its groups, and doubles it where that is called for.
   @inline(never)
   func set<Source: WidenedElement>(_ lane: Int, _ source: Elements<Source>) {
     let depth = weights.depth
@@ -92,40 +101,67 @@ struct CodedProduct {
       groupSums[group &* rows &+ lane] = sum &* factor
       left = left &- count
     }
+    if doubles { double(lane) }
+  }
+
+  /// Twice as much of every element of a row.
+  @inline(never)
+  private func double(_ lane: Int) {
+    var x = words.dropping(lane)
+    for _ in 0..<paddedDepth / 2 {
+      // The sign of the lower half would become the lowest bit of the upper.
+      x[0] = x[0] &<< 1 & 0xFFFE_FFFF
+      x = x.dropping(rows)
+    }
   }
 
   /// All channels of the rows at hand.
   func multiply<Sink: ElementSink>(to sink: Sink) {
     var (channel, constants) = (0, sink.channels)
     while channel < channelCount {
-      var sums = self.sums(channel)
-      if countsElements { addElements(&sums, channel) }
-      let (first, second) = (constants[0], constants[2])
-      sink.put(sums.a0 &+ first, sums.a1 &+ second, constants, channel)
-      if sink.rows > 1 { sink.put(sums.b0 &+ first, sums.b1 &+ second, constants, channel &+ channelCount) }
-      if sink.rows > 2 { sink.put(sums.c0 &+ first, sums.c1 &+ second, constants, channel &+ 2 &* channelCount) }
+      if rows == 1 {
+        let sums = self.sumsOfOne(channel)
+        sink.put(sums.a0 &+ constants[0], sums.a1 &+ constants[2], constants, channel)
+      } else {
+        let sums = self.sumsOfThree(channel)
+        let (first, second) = (constants[0], constants[2])
+        sink.put(sums.a0 &+ first, sums.a1 &+ second, constants, channel)
+        if sink.rows > 1 { sink.put(sums.b0 &+ first, sums.b1 &+ second, constants, channel &+ channelCount) }
+        if sink.rows > 2 { sink.put(sums.c0 &+ first, sums.c1 &+ second, constants, channel &+ 2 &* channelCount) }
+      }
       channel = channel &+ 2
       if channel < channelCount { constants = constants.dropping(4) }
     }
     sink.finish()
   }
 
-  /// Sums of products with fields, times the scales of their groups. On symmetric grids the sums of elements are in them.
+  /// Sums of a row's products. On symmetric grids, and on those that rows are doubled for, the sums of elements are in them.
   @inline(__always)
-  private func sums(_ channel: Int) -> PairSums {
-    if weights.type == .int4 {
-      return rows == 3 ? three(channel, FourBits.self) : one(channel, FourBits.self)
-    }
-    return rows == 3 ? three(channel, TwoBits.self) : one(channel, TwoBits.self)
+  private func sumsOfOne(_ channel: Int) -> (a0: Int32, a1: Int32) {
+    let sums = weights.type == .int4 ? one(channel, FourBits.self) : one(channel, TwoBits.self)
+    return countsElements ? addElementsOfOne(sums.a0, sums.a1, channel) : sums
+  }
+
+  /// The same of three rows.
+  @inline(__always)
+  private func sumsOfThree(_ channel: Int) -> PairSums {
+    var sums = weights.type == .int4 ? three(channel, FourBits.self) : three(channel, TwoBits.self)
+    if countsElements { addElements(&sums, channel) }
+    return sums
   }
 
   @inline(never)
-  private func one<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> PairSums {
+  private func one<Width: CodeWidth>(_ channel: Int, _: Width.Type) -> (a0: Int32, a1: Int32) {
     var (x, w) = (words.readOnly, weights.words.dropping(channel / 2 &* weights.pairStride))
-    var total = PairSums(0, 0)
+    var total: (a0: Int32, a1: Int32) = (0, 0)
     var (scales, starts) = (scales.dropping(channel &* scaleStride), groupSums.readOnly)
     let groupWords = weights.hasGroups ? weights.groupSize / Width.pairs : weights.pairStride
     var left = weights.pairStride
+    if weights.hasGroups, weights.groupSize == Width.walkedGroup, startMask != 0, weights.depth >= Width.walkedGroup {
+      let count = weights.depth / Width.walkedGroup
+      left = left &- count &* groupWords
+      Width.addGroups(&total, count, &x, &w, &scales, scaleStride, &starts)
+    }
     while left > 0 {
       let end = w.dropping(min(left, groupWords))
       left = left &- groupWords
@@ -167,11 +203,15 @@ struct CodedProduct {
 
   /// What the sums of the groups' elements come to, by their scales or zero points, and the grid's factor before.
   @inline(never)
+  private func addElementsOfOne(_ a0: Int32, _ a1: Int32, _ channel: Int) -> (a0: Int32, a1: Int32) {
+    (a0 &* factor &+ elements(channel, 0), a1 &* factor &+ elements(channel &+ 1, 0))
+  }
+
+  /// The same of three rows.
+  @inline(never)
   private func addElements(_ sums: inout PairSums, _ channel: Int) {
-    let factor = weights.factor
     sums.a0 = sums.a0 &* factor &+ elements(channel, 0)
     sums.a1 = sums.a1 &* factor &+ elements(channel &+ 1, 0)
-    if rows == 1 { return }
     sums.b0 = sums.b0 &* factor &+ elements(channel, 1)
     sums.c0 = sums.c0 &* factor &+ elements(channel, 2)
     sums.b1 = sums.b1 &* factor &+ elements(channel &+ 1, 1)
