@@ -86,7 +86,7 @@ extension Lowering {
       ? littleEndianBytes(parameters)
       : littleEndianBytes(SparseProjectParameters(project: parameters, depth: UInt32(depth)))
     step.units = rows
-    step.multiplyAccumulates = UInt64(rows * channels * depth)
+    step.multiplyAccumulates = UInt64(rows * (groups?.values.count ?? channels * depth))
     program.steps.append(step)
   }
 }
