@@ -57,7 +57,7 @@ struct Pack: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Zeros of weights that devices skip: groups, where fully connected layers have whole groups of 16 weights, along their inputs, that are 0. Layers that keep more than five eighths stay as they are.",
+      "Zeros of weights that devices skip: groups, where fully connected layers have whole groups of 16 weights, along their inputs, that are 0. Layers that keep more than half stay as they are.",
       valueName: "kind"))
   var sparsity: PackOptions.Sparsity?
 

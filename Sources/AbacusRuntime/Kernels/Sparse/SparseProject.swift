@@ -32,7 +32,13 @@ public func sparseProjectInt16(_ call: UnsafePointer<abacus_kernel_call>) {
 private func projectSparse<Source: SparseElement>(_ call: Invocation, _: Source.Type) {
   let depth = Int(call.parameters(SparseProjectParameters.self).depth)
   let weights = SparseWeights(call, depth: depth)
-  let projection = Projection(call, channelCount: call.tensor(Operands.groupCounts).elementCount)
+  let channels = call.tensor(Operands.groupCounts).elementCount
+  #if ABACUS_DSP
+  if channels & 1 == 0, !call.has(Operands.shifts), let rows = CodedSinks(call) {
+    return rows.multiply(SparseProduct(weights: weights, depth: depth, channelCount: channels), Source.self)
+  }
+  #endif
+  let projection = Projection(call, channelCount: channels)
   let input: Elements<Source> = call.elements(Operands.input)
   var source = input.dropping((call.units.lowerBound &- call.origin(Operands.input)) &* depth)
   for row in call.units {
@@ -40,3 +46,27 @@ private func projectSparse<Source: SparseElement>(_ call: Invocation, _: Source.
     source = source.dropping(depth)
   }
 }
+
+#if ABACUS_DSP
+/// One row by all groups, channels in pairs.
+private struct SparseProduct: PairedChannelsProduct {
+  let weights: SparseWeights
+  let depth: Int
+  let channelCount: Int
+  var rows: Int { 1 }
+
+  func multiply<Source: WidenedElement & QuadElement, Sink: ElementSink>(
+    _ source: Elements<Source>, count: Int, to sink: Sink
+  ) {
+    var (weights, channel, constants) = (weights, 0, sink.channels)
+    while channel < channelCount {
+      let first = weights.next(channel, source)
+      let second = weights.next(channel &+ 1, source)
+      sink.put(first &+ constants[0], second &+ constants[2], constants, channel)
+      channel = channel &+ 2
+      if channel < channelCount { constants = constants.dropping(4) }
+    }
+    sink.finish()
+  }
+}
+#endif

@@ -1,7 +1,7 @@
 import AbacusFormat
 
 #if ABACUS_DSP
-typealias SparseElement = QuadElement
+typealias SparseElement = QuadElement & WidenedElement
 #else
 typealias SparseElement = ProductElement
 #endif
