@@ -91,7 +91,7 @@ enum SampleBlobs {
     var random = RandomCodes(seed: 6)
     var program = GoldenProgram("groups")
     program.addSparseProjection(
-      rows: 2, depth: 40, channels: 4, input: .int8, output: .int8, variant: .residual, &random)
+      rows: 14, depth: 40, channels: 4, input: .int8, output: .int8, variant: .residual, &random)
     return PackedModel(blob: try program.hand.blob(), planned: PlannedProgram(program.hand.program))
   }
 
