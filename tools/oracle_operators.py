@@ -25,7 +25,8 @@ from oracle_arithmetic import (
 )
 from oracle_blob import CODES, EMPTY
 
-OUTPUT, INPUT, SECOND, WEIGHTS, CHANNELS, SHIFTS, MASK, POSITION, GROUP_SCALES, GROUP_ZEROS = 0, 1, 2, 3, 4, 5, 7, 8, 9, 10
+OUTPUT, INPUT, SECOND, WEIGHTS, CHANNELS, SHIFTS, MASK, POSITION, GROUP_SCALES, GROUP_ZEROS, GROUP_COUNTS, GROUP_INDICES = (
+    0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12)
 VALUES = WEIGHTS
 
 Exponent = namedtuple("Exponent", "unit octaves quotient_bits keeps_half_bit")
@@ -65,6 +66,8 @@ class Call:
     def weights(self):
         """What a product multiplies by: codes with the scales and zero points of their groups."""
         weights = self.constant(WEIGHTS)
+        if self.has(GROUP_COUNTS):
+            return self.groups(weights)
         if not self.has(GROUP_SCALES):
             return weights * self.tensor(WEIGHTS).block_rows if self.tensor(WEIGHTS).layout == CODES else weights
         n, size = weights.shape[0], self.tensor(WEIGHTS).auxiliary
@@ -74,6 +77,14 @@ class Call:
         if self.has(GROUP_ZEROS):
             rows = rows + 8 * self.constant(GROUP_ZEROS)[:, group]
         return rows.reshape(weights.shape)
+
+    def groups(self, kept):
+        """The matrix of which some groups are left out, with zeros for those."""
+        (depth,) = self.integers(36, 1)
+        counts = self.constant(GROUP_COUNTS).ravel()
+        matrix = np.zeros((len(counts), -(-depth // 16), 16), np.int64)
+        np.add.at(matrix, (np.repeat(np.arange(len(counts)), counts), self.constant(GROUP_INDICES).ravel()), kept)
+        return matrix.reshape(len(counts), -1)[:, :depth]
 
     def rows(self, slot, length):
         return self.read(slot, -1, length)
@@ -515,4 +526,5 @@ OPERATORS = {
     28: softmax,
     29: project,
     30: convolution,
+    31: project,
 }

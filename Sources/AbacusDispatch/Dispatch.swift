@@ -40,6 +40,7 @@ public func abacus_dispatch_run(_ opcode: UInt32, _ call: UnsafePointer<abacus_k
   case .softmaxWide: unsafe abacus_run_softmax_wide(call)
   case .codedProject: unsafe abacus_run_coded_project(call)
   case .codedConvolution: unsafe abacus_run_coded_convolution(call)
+  case .sparseProject: unsafe abacus_run_sparse_project(call)
   case nil: return
   }
 }
@@ -80,6 +81,7 @@ public func abacus_dispatch_check(
   case .softmaxWide: unsafe abacus_check_softmax_wide(call)
   case .codedProject: unsafe abacus_check_coded_project(call)
   case .codedConvolution: unsafe abacus_check_coded_convolution(call)
+  case .sparseProject: unsafe abacus_check_sparse_project(call)
   case nil: ABACUS_UNSUPPORTED_OPERATOR
   }
 }

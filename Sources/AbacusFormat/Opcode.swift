@@ -65,9 +65,11 @@ public enum Opcode: UInt8, Sendable {
   case codedProject = 29
   /// ``convolution`` in one group with weights of 4 or 2 bits.
   case codedConvolution = 30
+  /// ``project`` with weights of which whole groups are left out.
+  case sparseProject = 31
 
   /// Opcodes are 1...count.
-  public static let count: UInt8 = 30
+  public static let count: UInt8 = 31
 
   /// The name that `abacus inspect` prints and that names the kernel's C symbols
   /// (`abacus_run_<name>`, `abacus_check_<name>`).
@@ -103,6 +105,7 @@ public enum Opcode: UInt8, Sendable {
     case .softmaxWide: "softmax_wide"
     case .codedProject: "coded_project"
     case .codedConvolution: "coded_convolution"
+    case .sparseProject: "sparse_project"
     }
   }
 }

@@ -29,6 +29,10 @@ public enum Operands {
   public static let groupScales = 9
   /// int8 [channels, groups]: zero points of groups on the grid ``CodeGrid/offset``.
   public static let groupZeros = 10
+  /// uint8 [channels]: how many groups of weights each channel keeps (``GroupLayout``).
+  public static let groupCounts = 11
+  /// uint8 [kept groups]: which group of its channel each is.
+  public static let groupIndices = 12
 }
 
 /// The end of every arithmetic operator: `clamp(requant(acc; m, shift) + zeroPoint, low, high)`.
@@ -313,6 +317,18 @@ public struct ProjectParameters: BitwiseCopyable {
     residualShift = 1
     branchMultiplier = 0
     branchShift = 1
+  }
+}
+
+/// A projection whose weights are groups, which do not tell the length of a row.
+public struct SparseProjectParameters: BitwiseCopyable {
+  public var project: ProjectParameters
+  /// Elements of a row.
+  public var depth: UInt32
+
+  public init(project: ProjectParameters, depth: UInt32) {
+    self.project = project
+    self.depth = depth
   }
 }
 

@@ -11,6 +11,8 @@ public struct PackOptions: Sendable {
   /// Weights in pairs of channels, where an operator takes them: fastest on cores without vectors, slow
   /// elsewhere.
   public var pairsChannels = false
+  /// What fully connected layers leave out of their weights, where these have the zeros.
+  public var sparsity: Sparsity?
   /// Work of one `abacus_step`, in multiply-accumulates.
   public var multiplyAccumulatesPerStep = 250_000
   /// Rows that pass through a loop of operators at a time: more rows are faster and take more memory.
@@ -30,6 +32,16 @@ public struct PackOptions: Sendable {
 }
 
 extension PackOptions {
+  /// Zeros of weights that a device skips.
+  public enum Sparsity: String, CaseIterable, Sendable {
+    /// Whole groups of 16 consecutive weights of a channel.
+    case groups
+
+    /// Kept groups, of all, up to which a layer is stored without the others. For size: at a half, Cortex-M4 takes about as
+    /// many instructions as for all of them in pairs.
+    static let largestKeptShare = 0.5
+  }
+
   /// How weights lie in memory.
   public enum WeightOrder: String, CaseIterable, Sendable {
     /// Row by row, for any CPU.

@@ -300,7 +300,7 @@ struct BlobVerifier {
   /// True where the operator's own check looks at the variant.
   private func hasForms(_ opcode: UInt8) -> Bool {
     switch Opcode(rawValue: opcode) {
-    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide, .codedProject: true
+    case .reduce, .copy, .project, .normalize, .activation, .attention, .addWide, .softmaxWide, .codedProject, .sparseProject: true
     default: false
     }
   }

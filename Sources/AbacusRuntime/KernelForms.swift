@@ -34,6 +34,7 @@ public struct KernelForms: Sendable {
     .activation: KernelForms(["plain", "curve", "paper"], activationForm),
     .copy: KernelForms(["int8", "int16", "int32"], copyForm),
     .codedProject: KernelForms(["int8", "int16"], codedProjectForm),
+    .sparseProject: KernelForms(["int8", "int16"], sparseProjectForm),
   ]
 
   fileprivate func form(of call: abacus_kernel_call) -> UInt32 {

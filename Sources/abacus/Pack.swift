@@ -55,6 +55,12 @@ struct Pack: ParsableCommand {
       valueName: "layout"))
   var layout = PackOptions.WeightOrder.rows
 
+  @Option(
+    help: ArgumentHelp(
+      "Zeros of weights that devices skip: groups, where fully connected layers have whole groups of 16 weights, along their inputs, that are 0. Layers that keep more than half stay as they are.",
+      valueName: "kind"))
+  var sparsity: PackOptions.Sparsity?
+
   @Flag(help: "Leave out names and metadata.")
   var strip = false
 
@@ -87,6 +93,7 @@ struct Pack: ParsableCommand {
     var options = PackOptions()
     options.strip = strip
     options.weightOrder = layout
+    options.sparsity = sparsity
     options.rowsInLoop = rowsInLoop
     options.ramLimit = ram
     options.exposed = expose
@@ -177,3 +184,4 @@ struct Pack: ParsableCommand {
 }
 
 extension PackOptions.WeightOrder: ExpressibleByArgument {}
+extension PackOptions.Sparsity: ExpressibleByArgument {}

@@ -12,7 +12,7 @@ import Testing
         "squared_difference", "maximum", "minimum", "prelu", "max_pool", "average_pool", "reduce",
         "copy", "gather", "softmax", "table", "requantize", "project", "normalize", "activation",
         "attention", "rotary", "append", "embed", "add_wide", "multiply_wide", "softmax_wide",
-        "coded_project", "coded_convolution",
+        "coded_project", "coded_convolution", "sparse_project",
       ])
     #expect(Opcode(rawValue: 0) == nil && Opcode(rawValue: Opcode.count + 1) == nil)
   }
@@ -46,6 +46,7 @@ import Testing
       ] == Array(0..<7))
     #expect([Operands.values, Operands.mask, Operands.position] == [3, 7, 8])
     #expect([Operands.groupScales, Operands.groupZeros] == [9, 10])
+    #expect([Operands.groupCounts, Operands.groupIndices] == [11, 12])
     #expect(Limits.maximumOperands == 14)
   }
 }

@@ -120,6 +120,8 @@ struct RecordDescription: Sendable, CustomTestStringConvertible {
         "branchMultiplier": \.branchMultiplier, "branchShift": \.branchShift,
       ]),
     RecordDescription(
+      "31 sparse_project", SparseProjectParameters.self, ["project": \.project, "depth": \.depth]),
+    RecordDescription(
       "20 normalize", NormalizeParameters.self,
       [
         "stage": \.stage, "rowLength": \.rowLength, "inputZeroPoint": \.inputZeroPoint,

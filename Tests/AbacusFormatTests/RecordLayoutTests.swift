@@ -23,6 +23,7 @@ import Testing
     #expect(MemoryLayout<SoftmaxParameters>.size == 12)
     #expect(MemoryLayout<RequantizeParameters>.size == 24)
     #expect(MemoryLayout<ProjectParameters>.size == 36)
+    #expect(MemoryLayout<SparseProjectParameters>.size == 40)
     #expect(MemoryLayout<NormalizeParameters>.size == 36)
     #expect(MemoryLayout<ActivationParameters>.size == 56)
     #expect(MemoryLayout<EmbedParameters>.size == 24)

@@ -72,7 +72,7 @@ public struct BoundsCertificate {
     // Sums of 64 bits, whose multipliers the runtime checks, saturated.
     case .addWide:
       return nil
-    case .project, .codedProject:
+    case .project, .codedProject, .sparseProject:
       // A residual joins the accumulator in 64 bits, saturated.
       return products(blob, index, zero: 0, input: blob.type(index, Operands.input) == .int16 ? 0x8000 : 0x80)
     case .normalize:
@@ -108,6 +108,11 @@ public struct BoundsCertificate {
       return (0..<count).map { Int64(biases[2 * $0].magnitude) + input * sums[$0] }.max()
     }
     let codes = blob.constant(weights, Int8.self)
+    if let counts = blob.operand(index, Operands.groupCounts) {
+      let channelOfGroup = blob.constant(counts, UInt8.self).enumerated().flatMap { repeatElement($0, count: Int($1)) }
+      for (position, code) in codes.enumerated() { sums[channelOfGroup[position / GroupLayout.size]] += Int64(code.magnitude) }
+      return (0..<count).map { Int64(biases[2 * $0].magnitude) + input * sums[$0] }.max()
+    }
     let isDepthwise = blob.opcode(index) == .depthwiseConvolution
     let group = Int(record.blockRows) * Int(record.blockColumns)
     let groupRows = Int(record.blockRows)

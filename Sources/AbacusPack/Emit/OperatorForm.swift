@@ -8,7 +8,7 @@ extension BlobDescription {
   public func form(_ index: Int) -> String {
     let variant = operators[index].variant
     switch opcode(index) {
-    case .project, .codedProject:
+    case .project, .codedProject, .sparseProject:
       switch ProjectVariant(rawValue: variant) {
       case .residual: return "residual"
       case .paperResidual: return "residual, paper"

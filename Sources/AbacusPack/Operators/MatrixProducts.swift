@@ -111,6 +111,8 @@ extension Lowering {
     case paired
     /// Of few bits.
     case codes(RoundedWeights)
+    /// Groups that are kept.
+    case groups(WeightGroups)
   }
 
   /// Adds the operands that every product with constant weights has.
@@ -127,7 +129,9 @@ extension Lowering {
         blockedLayout(codes, rows: shape[0], blockRows: options.blockRows, blockColumns: options.blockColumns)
       case .paired: pairedLayout(codes, rows: shape[0])
       case .codes(let rounded): rounded.codeBytes
+      case .groups(let groups): groups.values.map { UInt8(truncatingIfNeeded: $0) }
       }
+    let shape = if case .groups(let groups) = layout { [groups.indices.count, GroupLayout.size] } else { shape }
     let index = addConstant(weights.name, shape: shape, type: format.elementType, bytes)
     switch layout {
     case .rowMajor: break
@@ -140,6 +144,11 @@ extension Lowering {
       program.tensors[index].blockRows = Int(PairedLayout.rows)
       program.tensors[index].blockColumns = Int(PairedLayout.columns)
     case .codes(let rounded): attachCodes(rounded, to: &step, index)
+    case .groups(let groups):
+      step.operands[Operands.groupCounts] = addConstant(
+        "\(weights.name), groups of channels", shape: [channels], type: .uint8, groups.counts)
+      step.operands[Operands.groupIndices] = addConstant(
+        "\(weights.name), kept groups", shape: [groups.indices.count], type: .uint8, groups.indices)
     }
     step.operands[Operands.weights] = index
     step.operands[Operands.channels] = addConstant(

@@ -9,6 +9,17 @@ extension Lowering {
     let output = graph.tensors[node.outputs[0]]
     let isNarrow = output.type == .int8 && output.quantization?.isPerTensor == true
     return try hasInput(node, 3) || !isNarrow || source(node, 0).type == .int16 || source(node, 1).fewBits != nil
+      || keptGroups(of: try source(node, 1)) != nil
+  }
+
+  /// The groups of int8 weights [out, in] that are kept, where the options say to leave out the others and enough are.
+  private func keptGroups(of weights: Tensor) throws -> WeightGroups? {
+    guard options.sparsity == .groups, weights.isConstant, weights.type == .int8, weights.fewBits == nil,
+      weights.shape.count == 2, weights.quantization?.zeroPoints.allSatisfy({ $0 == 0 }) == true,
+      let groups = WeightGroups(try weights.integers(), channels: weights.shape[0], depth: weights.shape[1]),
+      groups.keptShare(depth: weights.shape[1]) <= PackOptions.Sparsity.largestKeptShare
+    else { return nil }
+    return groups
   }
 
   /// Inputs: rows, weights [out, in], bias?, residual?
@@ -36,7 +47,9 @@ extension Lowering {
     for factor in factors { try checkFactor(factor, node) }
 
     let rounded = weights.fewBits
-    var step = Program.Step(rounded == nil ? .project : .codedProject, origin: node.origin)
+    let groups = try keptGroups(of: weights)
+    let opcode: Opcode = groups != nil ? .sparseProject : rounded == nil ? .project : .codedProject
+    var step = Program.Step(opcode, origin: node.origin)
     step.operands = [Operands.input: input.index, Operands.output: output.index]
     step.rowSlots = [Operands.output, Operands.input]
     let multipliers: ChannelMultipliers
@@ -65,12 +78,15 @@ extension Lowering {
       residual: (residual ?? output).type.rawValue)
     // Loops on quads end with one shift, as projections seldom do.
     let int8Layout = options.weightOrder == .quads ? .rowMajor : weightLayout(folded, depth: depth, takesPairs: takesPairs)
-    let layout = rounded.map(WeightLayout.codes) ?? int8Layout
+    let layout = rounded.map(WeightLayout.codes) ?? groups.map(WeightLayout.groups) ?? int8Layout
     attach(folded, weights: weights, shape: [channels, depth], codes, to: &step, layout)
     addScratch(for: layout, depth: depth, rows: rows, to: &step)
-    step.parameters = littleEndianBytes(parameters)
+    step.parameters =
+      groups == nil
+      ? littleEndianBytes(parameters)
+      : littleEndianBytes(SparseProjectParameters(project: parameters, depth: UInt32(depth)))
     step.units = rows
-    step.multiplyAccumulates = UInt64(rows * channels * depth)
+    step.multiplyAccumulates = UInt64(rows * (groups?.values.count ?? channels * depth))
     program.steps.append(step)
   }
 }

@@ -12,9 +12,22 @@ private func demandsOfProject(_ check: Checker) throws(Status) {
   try demandsOfRows(check)
 }
 
-/// What weights of all kinds have in common: rows, channels, outputs and residuals that go together.
+/// What weights [N, K] have in common.
 @_optimize(size)
 func demandsOfRows(_ check: Checker) throws(Status) {
+  try require(check.call.has(Operands.weights))
+  let weights = check.call.tensor(Operands.weights)
+  try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
+  try demandsOfRows(check, channels: weights.dims[0], depth: weights.dims[1])
+  try check.pairedScratch(
+    depth: weights.dims[1], bytes: PairedLayout.scratchBytes(depth: weights.dims[1], rows: check.call.record.units))
+}
+
+/// What weights of all kinds have in common: rows, channels, outputs and residuals that go together.
+///
+/// - Parameter depth: elements of a row, at least 1.
+@_optimize(size)
+func demandsOfRows(_ check: Checker, channels: UInt32, depth: UInt32) throws(Status) {
   let p = try check.parameters(ProjectParameters.self)
   guard let variant = ProjectVariant(rawValue: check.call.record.variant) else {
     throw .unsupportedOperator
@@ -28,16 +41,11 @@ func demandsOfRows(_ check: Checker) throws(Status) {
   try check.stage(p.stage, types.output)
   let input = try check.rows(Operands.input, types.input)
   let output = try check.outputRows(types.output)
-  try require(check.call.has(Operands.weights))
-  let weights = check.call.tensor(Operands.weights)
-  try require(weights.placement == Placement.constant.rawValue && weights.rank == 2)
-  let rows = check.elements(input) / weights.dims[1]
-  try require(try product(rows, weights.dims[1]) == check.elements(input))
-  try require(try product(rows, weights.dims[0]) == check.elements(output))
-  try check.channels(weights.dims[0])
+  let rows = check.elements(input) / depth
+  try require(try product(rows, depth) == check.elements(input))
+  try require(try product(rows, channels) == check.elements(output))
+  try check.channels(channels)
   try check.units(rows)
-  try check.pairedScratch(
-    depth: weights.dims[1], bytes: PairedLayout.scratchBytes(depth: weights.dims[1], rows: rows))
   if variant == .plain { return }
 
   let type = try check.type(Operands.second, oneOf: .int8, .int16)

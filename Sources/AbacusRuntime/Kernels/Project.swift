@@ -223,6 +223,13 @@ struct Projection {
     for n in 0..<channelCount { finish(weights.dotProduct(row: n, x), row: row, channel: n) }
   }
 
+  /// The same with weights of which groups are left out.
+  @inline(__always)
+  func one<Source: SparseElement>(_ x: Elements<Source>, _ weights: SparseWeights, row: Int) {
+    var weights = weights
+    for n in 0..<channelCount { finish(weights.next(n, x), row: row, channel: n) }
+  }
+
   #if arch(x86_64) || arch(arm64)
   /// One row by a row-major matrix, in vectors.
   @inline(__always)

@@ -45,5 +45,6 @@ ABACUS_OPERATOR(multiply_wide);
 ABACUS_OPERATOR(softmax_wide);
 ABACUS_OPERATOR(coded_project);
 ABACUS_OPERATOR(coded_convolution);
+ABACUS_OPERATOR(sparse_project);
 
 #endif /* ABACUS_KERNELS_H */

@@ -86,6 +86,15 @@ enum SampleBlobs {
     return PackedModel(blob: try program.hand.blob(), planned: planned)
   }
 
+  /// Weights of which groups are left out.
+  static func groups() throws -> PackedModel {
+    var random = RandomCodes(seed: 6)
+    var program = GoldenProgram("groups")
+    program.addSparseProjection(
+      rows: 14, depth: 40, channels: 4, input: .int8, output: .int8, variant: .residual, &random)
+    return PackedModel(blob: try program.hand.blob(), planned: PlannedProgram(program.hand.program))
+  }
+
   /// Two convolutions whose result is added to what they start from, and a pool.
   static func residual() -> TestGraph {
     var test = TestGraph(seed: 3)
@@ -113,7 +122,7 @@ enum SampleBlobs {
   }
 
   static func all() throws -> [PackedModel] {
-    [try image(), try sequence(), try rows(), try attention(), try lines(), try codes()]
+    [try image(), try sequence(), try rows(), try attention(), try lines(), try codes(), try groups()]
   }
 }
 

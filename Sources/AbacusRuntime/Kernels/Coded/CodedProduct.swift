@@ -27,6 +27,32 @@ private enum TwoBits: CodeWidth {
   @inline(__always) static var bits: Int { 2 }
 }
 
+/// Products of a few rows at a time with weights whose sums come in pairs of channels.
+protocol PairedChannelsProduct {
+  /// Rows that are taken at a time.
+  var rows: Int { get }
+  /// Elements of a row.
+  var depth: Int { get }
+  /// An even number.
+  var channelCount: Int { get }
+
+  /// All channels of `count` rows, no more than are taken at a time.
+  func multiply<Source: WidenedElement & QuadElement, Sink: ElementSink>(
+    _ source: Elements<Source>, count: Int, to sink: Sink)
+}
+
+extension CodedProduct: PairedChannelsProduct {
+  var depth: Int { weights.depth }
+
+  func multiply<Source: WidenedElement & QuadElement, Sink: ElementSink>(
+    _ source: Elements<Source>, count: Int, to sink: Sink
+  ) {
+    // Where fewer rows are left, the others are whatever was there before; they go nowhere.
+    for lane in 0..<count { set(lane, source.dropping(lane &* depth)) }
+    multiply(to: sink)
+  }
+}
+
 /// Rows that are widened in scratch, times codes: sums of one row or three by two channels.
 struct CodedProduct {
   private let weights: CodedWeights
@@ -247,7 +273,7 @@ struct CodedSinks {
     else { return nil }
   }
 
-  func multiply<Source: WidenedElement>(_ product: CodedProduct, _: Source.Type) {
+  func multiply<Product: PairedChannelsProduct, Source: WidenedElement & QuadElement>(_ product: Product, _: Source.Type) {
     if PairedLayout.isWide(parameters.stage) {
       multiply(product, Source.self, to: WideSink(call, parameters, channelCount: product.channelCount))
     } else if call.tensor(Operands.output).elementType == ElementType.int16.rawValue {
@@ -259,20 +285,18 @@ struct CodedSinks {
     }
   }
 
-  private func multiply<Source: WidenedElement, Sink: ElementSink>(
-    _ product: CodedProduct, _: Source.Type, to sink: Sink
+  private func multiply<Product: PairedChannelsProduct, Source: WidenedElement & QuadElement, Sink: ElementSink>(
+    _ product: Product, _: Source.Type, to sink: Sink
   ) {
     var sink = sink
-    let depth = call.tensor(Operands.weights).extent(1)
+    let depth = product.depth
     var source: Elements<Source> = call.elements(Operands.input)
     source = source.dropping((call.units.lowerBound &- call.origin(Operands.input)) &* depth)
     var row = call.units.lowerBound
     while row < call.units.upperBound {
-      // Where fewer rows are left, the others are whatever was there before; they go nowhere.
       let count = min(product.rows, call.units.upperBound &- row)
-      for lane in 0..<count { product.set(lane, source.dropping(lane &* depth)) }
       sink.move(to: row &- call.origin(Operands.output), rows: count)
-      product.multiply(to: sink)
+      product.multiply(source, count: count, to: sink)
       (source, row) = (source.dropping(count &* depth), row &+ count)
     }
   }

@@ -30,7 +30,7 @@ public func codedProjectInt16(_ call: UnsafePointer<abacus_kernel_call>) {
 }
 
 #if ABACUS_DSP
-private typealias CodedSource = ProductElement & WidenedElement
+private typealias CodedSource = QuadElement & WidenedElement
 #else
 private typealias CodedSource = ProductElement
 #endif

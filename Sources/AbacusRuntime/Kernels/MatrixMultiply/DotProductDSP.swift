@@ -6,9 +6,9 @@ import CAbacus
 // their toolset.
 
 /// Four elements as halfwords: elements 0 and 2, elements 1 and 3.
-private struct Quad {
-  let even: UInt32
-  let odd: UInt32
+struct Quad {
+  private let even: UInt32
+  private let odd: UInt32
 
   @inline(__always)
   init(_ elements: Elements<Int8>, _ index: Int) {
@@ -33,18 +33,18 @@ private struct Quad {
 }
 
 /// Elements that come as quads.
-private protocol QuadElement: ProductElement {
+protocol QuadElement: ProductElement {
   static func quad(_ elements: Elements<Self>, _ index: Int) -> Quad
 }
 
 extension Int8: QuadElement {
   @inline(__always)
-  fileprivate static func quad(_ elements: Elements<Int8>, _ index: Int) -> Quad { Quad(elements, index) }
+  static func quad(_ elements: Elements<Int8>, _ index: Int) -> Quad { Quad(elements, index) }
 }
 
 extension Int16: QuadElement {
   @inline(__always)
-  fileprivate static func quad(_ elements: Elements<Int16>, _ index: Int) -> Quad { Quad(elements, index) }
+  static func quad(_ elements: Elements<Int16>, _ index: Int) -> Quad { Quad(elements, index) }
 }
 
 extension QuadElement {
