@@ -131,6 +131,8 @@ struct Search: ParsableCommand {
       "\(options.layerNorm.debugDescription) \(options.addition.debugDescription) \(options.residual) \(options.range)",
       "\(options.outputBits ?? 0) \(options.int16.sorted()) \(options.equalize ?? -1) \(options.int16Below) \(options.biasCorrection)",
       "\(options.mean) \(options.deviation) \(options.samples ?? 0) \(measured) \(board ?? "") \(layout) \(maxRam?.bytes ?? 0)",
+      "\(options.weightBits) \(options.groupSize ?? 0) \(options.weightGrid.debugDescription) \(options.weightRounding)",
+      "\(options.weightInt8.sorted()) \(options.keepEnds) \(options.calibrate ?? "") \(validation ?? "") \(classes ?? "")",
     ]
     return texts.joined(separator: " ")
   }

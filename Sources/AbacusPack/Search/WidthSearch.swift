@@ -50,6 +50,11 @@ public struct WidthSearch {
     emulator = try board.map { try Emulator(board: $0) }
     measurement = try OutputMeasurement(graph, samples: samples, labels: labels)
     layers = try Self.layers(training, graph, calibration, emulator)
+    for point in points {
+      guard [8, 16].contains(point.activationBits), point.choices.count == layers.count,
+        zip(layers, point.choices).allSatisfy({ $0.choices.indices.contains($1) })
+      else { throw PackError(.file, "a point of the state names formats that the model's layers do not have") }
+    }
   }
 
   // MARK: Layers
@@ -197,20 +202,30 @@ public struct WidthSearch {
         add(Knapsack.solve(single, limits: [least + Int(share * Double(most - least))]))
       }
     }
-    if let limit = roomForWeights(limits) { add(Knapsack.solve(choices, limits: limit)) }
+    let room = roomForWeights(limits)
+    if !room.isEmpty {
+      let limited = choices.map { $0.map { choice in Knapsack.Choice(loss: choice.loss, costs: room.map { choice.costs[$0.cost] }) } }
+      add(Knapsack.solve(limited, limits: room.map(\.limit)))
+    }
     return found
   }
 
-  /// Limits less what the model takes beside the weights of the searched layers; nil where there are none.
-  private func roomForWeights(_ limits: SearchLimits) -> [Int]? {
-    guard limits.flash != nil || limits.instructions != nil, let whole = points.first(where: { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } })
-    else { return nil }
-    let weights = layers.reduce(0) { $0 + $1.choices[0].bytes }
-    let work = layers.reduce(0) { $0 + $1.choices[0].instructions }
-    let flash = (limits.flash ?? .max / 2) - (whole.blobBytes - weights)
-    let instructions = (limits.instructions ?? .max / 2) - ((whole.instructions ?? 0) - work)
-    return flash > 0 && instructions > 0 ? [min(flash, 1 << 40), min(instructions, 1 << 40)] : nil
+  /// For each limit of flash (cost 0) and instructions (cost 1) that there is: itself less what the model takes beside the weights
+  /// of the searched layers.
+  private func roomForWeights(_ limits: SearchLimits) -> [(cost: Int, limit: Int)] {
+    guard let whole = int8Point else { return [] }
+    var room: [(cost: Int, limit: Int)] = []
+    if let flash = limits.flash {
+      room.append((0, flash - whole.blobBytes + layers.reduce(0) { $0 + $1.choices[0].bytes }))
+    }
+    if let instructions = limits.instructions, let taken = whole.instructions {
+      room.append((1, instructions - taken + layers.reduce(0) { $0 + $1.choices[0].instructions }))
+    }
+    return room.allSatisfy { $0.limit > 0 } ? room : []
   }
+
+  /// The model with 8 bits in all layers.
+  private var int8Point: SearchPoint? { points.first { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } } }
 
   /// What the noise of each format is to be multiplied by, so that sums come nearest to what was measured: by ridge regression
   /// towards 1 over relative errors, and never below a tenth.
@@ -220,9 +235,7 @@ public struct WidthSearch {
     var matrix = SymmetricMatrix(count: count, values: [Double](repeating: 0, count: count * count))
     var right = [Double](repeating: strength, count: count)
     for index in 0..<count { matrix.values[index * (count + 1)] = strength }
-    guard let floor = points.first(where: { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } }) else {
-      return right.map { _ in 1 }
-    }
+    guard let floor = int8Point else { return right.map { _ in 1 } }
     for point in points where point.activationBits == 8 && point.choices != floor.choices {
       let measured = max(pow(10, -point.decibels / 10) - pow(10, -floor.decibels / 10), 1e-9)
       var parts = [Double](repeating: 0, count: count)
@@ -241,8 +254,7 @@ public struct WidthSearch {
 
   /// Decibels that the sum of single effects comes to, beside what activations of 8 bits take.
   private func predicted(_ choices: [Int]) -> Double? {
-    let floor = points.first { $0.activationBits == 8 && $0.choices.allSatisfy { $0 == 0 } }
-    guard let floor else { return nil }
+    guard let floor = int8Point else { return nil }
     let factors = corrections()
     let noise = zip(layers, choices).reduce(pow(10, -floor.decibels / 10)) { sum, pair in
       let choice = pair.0.choices[pair.1]
