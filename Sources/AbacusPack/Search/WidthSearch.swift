@@ -166,17 +166,34 @@ public struct WidthSearch {
   public mutating func run(budgets: Int = 14, limits: SearchLimits, progress: (Int, Int) -> Void = { _, _ in }) throws {
     let whole = [Int](repeating: 0, count: layers.count)
     // Two rounds: the second knows how far off the prediction of the first was.
-    let total = budgets * (emulator == nil ? 2 : 3) + 2
+    let total = budgets * (emulator == nil ? 2 : 3) + 2 * Self.formats.count
     func report(_ search: WidthSearch) { progress(min(search.points.count, total), total) }
     report(self)
     try measure(whole, activationBits: 8)
     try measure(whole, activationBits: 16)
     report(self)
+    // Errors of all layers at once are more than the sum of single ones, so some models are not left to prediction.
+    for choices in uniformChoices() {
+      try measure(choices, activationBits: 8)
+      report(self)
+    }
     for round in 0..<2 {
       let factors = round == 0 ? Self.formats.map { _ in 1 } : corrections()
       for choices in plannedChoices(budgets, limits, factors) {
         try measure(choices, activationBits: 8)
         report(self)
+      }
+    }
+  }
+
+  /// One format in all layers that take it, and the same with 8 bits at the ends of the network.
+  private func uniformChoices() -> [[Int]] {
+    let ends = graph.weightsAtEnds
+    return Self.formats.dropFirst().flatMap { format in
+      [false, true].map { keepsEnds in
+        layers.map { layer in
+          keepsEnds && ends.contains(layer.id) ? 0 : layer.choices.firstIndex { $0.format == format } ?? 0
+        }
       }
     }
   }
