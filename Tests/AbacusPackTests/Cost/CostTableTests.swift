@@ -13,9 +13,10 @@ import Testing
 
   private static let board = "mps2-an386"
 
-  @Test(arguments: ["dscnn", "resnet"])
-  func predictsWholeModels(_ name: String) throws {
-    let board = try Board.named(Self.board)
+  @Test(
+    arguments: ["mps2-an385", "mps2-an385-m0", "mps2-an386", "mps2-an500", "mps3-an547", "riscv32-virt"], ["dscnn", "resnet"])
+  func predictsWholeModels(on board: String, _ name: String) throws {
+    let board = try Board.named(board)
     let baseline = try Data(contentsOf: URL(filePath: TestFolder.golden("bench-baseline.json")))
     let counts = try JSONDecoder().decode([Count].self, from: baseline)
     let count = try #require(counts.first { $0.board == board.name && $0.model == name })
