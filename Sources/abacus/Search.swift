@@ -161,6 +161,15 @@ struct Search: ParsableCommand {
     _ point: SearchPoint, _ search: WidthSearch, _ graph: Graph, _ calibration: Calibration, like user: PostTraining
   ) throws {
     let training = search.training(of: point, like: user)
-    try AtomicFile.write(try training.pack(try training.integers(graph, calibration)).blob, to: output)
+    let packed = try training.pack(try training.integers(graph, calibration))
+    // A decoder has other constants and other memory than the whole sequence that was measured.
+    let ram = packed.planned.plan.arenaBytes + packed.planned.stackBytes
+    guard packed.blob.count <= maxFlash?.bytes ?? .max, ram <= maxRam?.bytes ?? .max else {
+      throw PackError(
+        .doesNotFit,
+        "with --context the model takes \(NumberText.grouped(packed.blob.count)) bytes of flash and \(NumberText.grouped(ram)) of RAM, "
+          + "more than a whole sequence; lower the limits by the difference")
+    }
+    try AtomicFile.write(packed.blob, to: output)
   }
 }

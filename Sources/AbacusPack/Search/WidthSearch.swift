@@ -26,9 +26,6 @@ public struct WidthSearch {
     WeightFormat(bits: 2, grid: .odd, groupSize: 32), WeightFormat(bits: 2, grid: .offset, groupSize: 16),
   ]
 
-  /// Samples on which the effect of single layers is measured.
-  private static let sensitivitySamples = 48
-
   /// - Parameters:
   ///   - graph: as `PostTraining.calibrate` returns it, with the calibration.
   ///   - samples: others than those of the calibration; `labels` has one for each, or none.
@@ -57,104 +54,6 @@ public struct WidthSearch {
     }
   }
 
-  // MARK: Layers
-
-  private static func layers(
-    _ training: PostTraining, _ graph: Graph, _ calibration: Calibration, _ emulator: Emulator?
-  ) throws -> [SearchedLayer] {
-    let biased = graph.givingLayersBiases()
-    let roles = TensorRoles(biased, training.quantize, calibration)
-    var layers: [SearchedLayer] = []
-    for node in biased.nodes {
-      guard let rows = ProductRows(node, biased), let id = node.inputs[1], !layers.contains(where: { $0.id == id }) else { continue }
-      var options = training.quantize
-      let takesFew = formats.filter { format in
-        options.weightFormat = format
-        return ProductFormats(biased, roles, options)(node) == format && rows.depth >= 16
-      }
-      guard takesFew.count > 1 else { continue }
-      layers.append(
-        SearchedLayer(
-          name: biased.tensors[id].name, id: id,
-          choices: takesFew.map { SearchedLayer.Choice(format: $0, noise: 0, bytes: 0, instructions: 0) }))
-    }
-    guard !layers.isEmpty else {
-      throw PackError(.unsupported, "no layer of the model takes weights of fewer than 8 bits, so there is nothing to search")
-    }
-    try addCosts(&layers, training, graph, calibration, emulator)
-    try addNoise(&layers, training, biased, calibration)
-    return layers
-  }
-
-  private static func addCosts(
-    _ layers: inout [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration, _ emulator: Emulator?
-  ) throws {
-    let progress = ProgressLine("measuring costs", total: formats.count)
-    for (index, format) in formats.enumerated() {
-      var training = training
-      training.quantize.weightFormat = format
-      training.quantize.rounding = .nearest
-      let costs = try FormatCosts(try training.pack(try training.integers(graph, calibration)), emulator)
-      for layer in layers.indices {
-        guard let choice = layers[layer].choices.firstIndex(where: { $0.format == format }) else { continue }
-        guard let bytes = costs.bytes[layers[layer].name] else {
-          throw PackError(.unsupported, "\"\(layers[layer].name)\" is not among the weights of the packed model")
-        }
-        layers[layer].choices[choice].bytes = bytes
-        layers[layer].choices[choice].instructions = costs.instructions[layers[layer].name] ?? 0
-      }
-      progress.advance(to: index + 1)
-    }
-  }
-
-  private static func addNoise(
-    _ layers: inout [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration
-  ) throws {
-    guard let source = calibration.samples else { return }
-    let count = min(sensitivitySamples, source.count)
-    let samples = try (0..<count).map { try source.sample($0 * source.count / count) }
-    var ways: [Graph.TensorID: [Sensitivity.Rounded]] = [:]
-    for format in formats {
-      let rounded = try roundedAlone(format, layers, training, graph, calibration)
-      for (id, way) in rounded { ways[id, default: []].append(way) }
-    }
-    let progress = ProgressLine("measuring layers", total: layers.count)
-    let noise = try Sensitivity(graph, samples: samples).noise(ways, progress: progress)
-    for layer in layers.indices {
-      for choice in layers[layer].choices.indices { layers[layer].choices[choice].noise = noise[layers[layer].id]?[choice] ?? 0 }
-    }
-  }
-
-  /// The weights and biases of all layers that take a format, each rounded with the inputs that it has in float.
-  private static func roundedAlone(
-    _ format: WeightFormat, _ layers: [SearchedLayer], _ training: PostTraining, _ graph: Graph, _ calibration: Calibration
-  ) throws -> [Graph.TensorID: Sensitivity.Rounded] {
-    var options = training.quantize
-    options.weightFormat = format
-    options.weightFormats = [:]
-    options.keepsEnds = false
-    options.rounding = .alternating
-    let roles = TensorRoles(graph, options, calibration)
-    let solved = try LayerRounding.solve(graph, calibration, roles, SharedScales(graph, roles, calibration, options), options)
-    var result: [Graph.TensorID: Sensitivity.Rounded] = [:]
-    for layer in layers where layer.choices.contains(where: { $0.format == format }) {
-      guard let node = graph.nodes.first(where: { $0.inputs.count > 2 && $0.inputs[1] == layer.id }), let bias = node.inputs[2] else { continue }
-      let (weights, biases) = (try graph.tensors[layer.id].reals(), try graph.tensors[bias].reals())
-      let channels = biases.count
-      let depth = weights.count / channels
-      let dequantized: [Float]
-      if let rounded = solved[layer.id]?.weights {
-        dequantized = rounded.reals
-      } else {
-        let codes = QuantizedWeights(weights, channels: channels) { $0 / depth }
-        dequantized = codes.codes.enumerated().map { Float(Double($1) * codes.scales[$0 / depth]) }
-      }
-      let correction = solved[layer.id]?.biasCorrection ?? biases.map { _ in 0 }
-      result[layer.id] = (dequantized, zip(biases, correction).map { Float($0 + $1) })
-    }
-    return result
-  }
-
   // MARK: Search
 
   /// Finds and measures models from the smallest to the largest.
@@ -179,10 +78,11 @@ public struct WidthSearch {
     }
     for round in 0..<2 {
       let factors = round == 0 ? Self.formats.map { _ in 1 } : corrections()
-      for choices in plannedChoices(budgets, limits, factors) {
+      for choices in plannedChoices(budgets, factors) {
         try measure(choices, activationBits: 8)
         report(self)
       }
+      try approach(limits, factors)
     }
   }
 
@@ -201,30 +101,50 @@ public struct WidthSearch {
   /// What the knapsack finds best for each budget.
   ///
   /// - Parameter factors: what the noise of each format is multiplied by.
-  private func plannedChoices(_ budgets: Int, _ limits: SearchLimits, _ factors: [Double]) -> [[Int]] {
-    let choices = layers.map { layer in
-      layer.choices.map { Knapsack.Choice(loss: $0.noise * factors[Self.formats.firstIndex(of: $0.format)!], costs: [$0.bytes, $0.instructions]) }
-    }
+  private func plannedChoices(_ budgets: Int, _ factors: [Double]) -> [[Int]] {
     var found: [[Int]] = []
-    func add(_ solution: [Int]?) {
-      if let solution, !found.contains(solution) { found.append(solution) }
-    }
     for cost in emulator == nil ? [0] : [0, 1] {
-      let single = choices.map { $0.map { Knapsack.Choice(loss: $0.loss, costs: [$0.costs[cost]]) } }
-      let least = single.reduce(0) { $0 + $1.map { $0.costs[0] }.min()! }
-      let most = single.reduce(0) { $0 + $1.map { $0.costs[0] }.max()! }
+      let choices = knapsackChoices(costs: [cost], factors)
+      let least = choices.reduce(0) { $0 + $1.map { $0.costs[0] }.min()! }
+      let most = choices.reduce(0) { $0 + $1.map { $0.costs[0] }.max()! }
       for step in 0..<budgets {
         // Closer together where models are small and each byte counts.
         let share = pow(Double(step) / Double(max(budgets - 1, 1)), 1.5)
-        add(Knapsack.solve(single, limits: [least + Int(share * Double(most - least))]))
+        let solution = Knapsack.solve(choices, limits: [least + Int(share * Double(most - least))])
+        if let solution, !found.contains(solution) { found.append(solution) }
       }
     }
-    let room = roomForWeights(limits)
-    if !room.isEmpty {
-      let limited = choices.map { $0.map { choice in Knapsack.Choice(loss: choice.loss, costs: room.map { choice.costs[$0.cost] }) } }
-      add(Knapsack.solve(limited, limits: room.map(\.limit)))
-    }
     return found
+  }
+
+  /// What the knapsack chooses from.
+  ///
+  /// - Parameter costs: which: 0 for flash, 1 for instructions.
+  private func knapsackChoices(costs: [Int], _ factors: [Double]) -> [[Knapsack.Choice]] {
+    layers.map { layer in
+      layer.choices.map { choice in
+        let all = [choice.bytes, choice.instructions]
+        return Knapsack.Choice(
+          loss: choice.noise * factors[Self.formats.firstIndex(of: choice.format)!], costs: costs.map { all[$0] })
+      }
+    }
+  }
+
+  /// Tries with which the limits are approached.
+  private static let approaches = 5
+
+  /// Measures what the knapsack finds best within the limits, with less room as long as the packed model is over them: what
+  /// layers have beside their weights differs a little from format to format.
+  private mutating func approach(_ limits: SearchLimits, _ factors: [Double]) throws {
+    var room = roomForWeights(limits)
+    for _ in 0..<Self.approaches where !room.isEmpty {
+      let choices = knapsackChoices(costs: room.map(\.cost), factors)
+      guard let solution = Knapsack.solve(choices, limits: room.map(\.limit)) else { return }
+      let point = try measure(solution, activationBits: 8)
+      let excess = [point.blobBytes - (limits.flash ?? .max), (point.instructions ?? 0) - (limits.instructions ?? .max)]
+      if excess.allSatisfy({ $0 <= 0 }) { return }
+      room = room.map { ($0.cost, $0.limit - max(excess[$0.cost], 0)) }
+    }
   }
 
   /// For each limit of flash (cost 0) and instructions (cost 1) that there is: itself less what the model takes beside the weights
@@ -280,19 +200,22 @@ public struct WidthSearch {
     return -10 * log10(noise)
   }
 
-  private mutating func measure(_ choices: [Int], activationBits: Int) throws {
-    guard !points.contains(where: { $0.choices == choices && $0.activationBits == activationBits }) else { return }
+  /// Rounds, packs and measures a model, unless that was done before.
+  @discardableResult
+  private mutating func measure(_ choices: [Int], activationBits: Int) throws -> SearchPoint {
+    if let known = points.first(where: { $0.choices == choices && $0.activationBits == activationBits }) { return known }
     let training = training(choices, activationBits: activationBits)
     let integers = try training.integers(graph, calibration)
     let packed = try training.pack(integers)
     let result = try measurement.measure(packed.blob, integers)
     let instructions = try emulator.map { try $0.run(blob: packed.blob, samples: [try Model(packed.blob).zeroSample]).runInstructions[0] }
-    points.append(
-      SearchPoint(
-        choices: choices, activationBits: activationBits, agreement: result.agreement, decibels: result.decibels,
-        accuracy: result.accuracy, predictedDecibels: activationBits == 8 ? predicted(choices) : nil, blobBytes: packed.blob.count,
-        arenaBytes: packed.planned.plan.arenaBytes, stackBytes: packed.planned.stackBytes, instructions: instructions))
+    let point = SearchPoint(
+      choices: choices, activationBits: activationBits, agreement: result.agreement, decibels: result.decibels,
+      accuracy: result.accuracy, predictedDecibels: activationBits == 8 ? predicted(choices) : nil, blobBytes: packed.blob.count,
+      arenaBytes: packed.planned.plan.arenaBytes, stackBytes: packed.planned.stackBytes, instructions: instructions)
+    points.append(point)
     try keep(points)
+    return point
   }
 
   private func training(_ choices: [Int], activationBits: Int) -> PostTraining {

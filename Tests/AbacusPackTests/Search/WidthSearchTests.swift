@@ -71,6 +71,20 @@ import Testing
     #expect(try training.pack(try training.integers(graph, calibration)).blob.count == front[0].blobBytes)
   }
 
+  /// Under a limit the best model that was found is as near to it as the choices allow, and never over it.
+  @Test func limitsAreApproached() throws {
+    var search = try Network().search()
+    try search.run(budgets: 3, limits: SearchLimits())
+    let sizes = search.points.map(\.blobBytes)
+    var limits = SearchLimits()
+    limits.flash = (sizes.min()! + sizes.max()!) / 2
+    var limited = try Network().search()
+    try limited.run(budgets: 3, limits: limits)
+    let (best, other) = (try #require(limits.best(limited.points)), try #require(limits.best(search.points)))
+    #expect(best.blobBytes <= limits.flash! && best.decibels >= other.decibels)
+    #expect(limited.points.count > search.points.count)
+  }
+
   /// What was measured is kept and not measured again.
   @Test func goesOnWhereItWasStopped() throws {
     struct Stopped: Error {}
