@@ -165,6 +165,16 @@ import Testing
     })
   }
 
+  /// Sums and products with constants, scalars among them, are no layers.
+  @Test func onlyLayersHaveRows() throws {
+    var float = FloatGraph()
+    let x = float.input([1, 4])
+    let sum = float.add(.binary(.add, .none), [x, float.scalar(1)], [1, 4])
+    float.graph.outputs = [float.add(.binary(.multiply, .none), [sum, float.constant([1, 4])], [1, 4])]
+    #expect(float.graph.nodes.allSatisfy { ProductRows($0, float.graph) == nil })
+    #expect(float.graph.namingWeightsApart().tensors.map(\.name) == float.graph.tensors.map(\.name))
+  }
+
   /// Convolutions gain from what calibration saw, as other layers do, and a deep network from solving layer after layer.
   @Test func depthGainsFromOrder() throws {
     var float = FloatGraph(seed: 11)

@@ -9,17 +9,18 @@ struct ProductRows: Sendable {
 
   /// Nil for nodes that are no such layer with constant weights; convolutions are those in one group.
   init?(_ node: Node, _ graph: Graph) {
-    guard node.inputs.count > 1, let input = node.inputs[0], let id = node.inputs[1], graph.tensors[id].isConstant else { return nil }
+    guard node.inputs.count > 1, let input = node.inputs[0], let id = node.inputs[1] else { return nil }
     let (weights, output) = (graph.tensors[id], graph.tensors[node.outputs[0]])
-    channels = weights.shape[0]
-    depth = weights.elementCount / max(channels, 1)
+    guard weights.isConstant, weights.shape.count >= 2, weights.elementCount > 0 else { return nil }
     switch node.operation {
     case .fullyConnected: taps = nil
     case .convolution(let window, groups: 1, _):
       taps = WindowTaps(window, input: graph.tensors[input].shape, output: output.shape)
     default: return nil
     }
-    count = output.elementCount / max(channels, 1)
+    channels = weights.shape[0]
+    depth = weights.elementCount / channels
+    count = output.elementCount / channels
   }
 
   /// Rows of one sample, evenly spread; which, differs from sample to sample.
