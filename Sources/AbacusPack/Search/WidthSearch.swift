@@ -69,7 +69,11 @@ public struct WidthSearch {
     func report(_ search: WidthSearch) { progress(min(search.points.count, total), total) }
     report(self)
     try measure(whole, activationBits: 8)
-    try measure(whole, activationBits: 16)
+    do {
+      try measure(whole, activationBits: 16)
+    } catch let error as PackError where error.kind == .doesNotFit {
+      // Activations of 16 bits take more RAM; those of 8 may fit.
+    }
     report(self)
     // Errors of all layers at once are more than the sum of single ones, so some models are not left to prediction.
     for choices in uniformChoices() {

@@ -132,4 +132,20 @@ import Testing
     #expect(throws: PackError.self) { try wide.int32s() }
     #expect(try NumericArray(shape: [2], type: .int4, bytes: [0xF8, 7]).int32s() == [-8, 7])
   }
+
+  /// Classes are whole numbers, as many as are asked for; anything else is an error that says where.
+  @Test func classesAreWholeNumbers() throws {
+    try TestFolder.temporary { folder in
+      let path = folder + "/classes.npy"
+      try AtomicFile.write(NumPyFixture.booleans, to: path)
+      #expect(try ClassLabels.read(path, count: 2) == [1, 0])
+      #expect(throws: PackError.self) { try ClassLabels.read(path, count: 4) }
+      // Halves, and 2^64 - 1, and infinity.
+      for odd in [NumPyFixture.float32, NumPyFixture.unsigned64, NumPyFixture.float16] {
+        try AtomicFile.write(odd, to: path)
+        let error = #expect(throws: PackError.self) { try ClassLabels.read(path, count: 1) }
+        #expect(error?.description.contains("a class is a whole number") == true)
+      }
+    }
+  }
 }

@@ -73,16 +73,6 @@ struct SecondMoments: Sendable {
     }
   }
 
-  /// Adds what another one has seen; both have the same depth and kind.
-  mutating func merge(_ other: SecondMoments) {
-    count += other.count
-    for index in sums.indices {
-      sums[index] += other.sums[index]
-      otherSums[index] += other.otherSums[index]
-    }
-    for index in products.indices { products[index] += other.products[index] }
-  }
-
   /// The mean of each input.
   var mean: [Double] { sums.map { $0 / Double(max(count, 1)) } }
 
