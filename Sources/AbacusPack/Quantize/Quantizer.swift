@@ -285,7 +285,7 @@ public struct Quantizer {
     guard bias.count == channels else {
       throw PackError(.malformed, "\(node.origin): \(bias.count) biases for \(channels) channels")
     }
-    if let correction = layers[weights]?.biasCorrection {
+    if let layer = layers[weights], layer.input == sourceOfInput(node), let correction = layer.biasCorrection {
       bias = zip(bias, correction).map { $0 + $1 }
       // It holds what rounding to few bits takes away, but not what rounding to 8 does.
       if result.tensors[quantized].rounded != nil { return bias }

@@ -7,6 +7,8 @@
 struct LayerRounding {
   /// What became of one layer.
   struct Layer: Sendable {
+    /// What the layer reads: others that share its weights, but not this, have means of their own.
+    var input: Graph.TensorID?
     /// Nil where the layer keeps 8 bits.
     var weights: RoundedWeights?
     /// What to add to the bias of each channel; nil where that is not known better than from the means of its inputs.
@@ -99,7 +101,8 @@ struct LayerRounding {
     let format = formats(node)
     guard format.bits < 8 || isSequential else { return }
     let weights = try graph.tensors[id].reals()
-    let layer = format.bits < 8 ? try rounded(node, rows, weights, format) : try corrected(node, rows, weights)
+    var layer = format.bits < 8 ? try rounded(node, rows, weights, format) : try corrected(node, rows, weights)
+    layer.input = node.inputs[0]
     layers[id] = layer
     guard isSequential else { return }
     if let rounded = layer.weights { replaced[id] = rounded.reals }
